@@ -15,6 +15,7 @@ import numpy as np
 from helpers import identity
 
 PLAIN = list | tuple | Mapping | str | bytes
+LARGEST_ON_DEVICE = 2**31  # bytes; larger data is fed batch by batch
 Batch = tuple  # (x,), (x, y) or (x, y, sample_weight), as Keras takes it
 
 
@@ -63,6 +64,27 @@ class Arrays:
         floats = (array for array in stored if array.dtype.kind == "f")
         return sum(int(array.size - np.isfinite(array).sum()) for array in floats)
 
+    def on_device(self) -> bool:
+        """Whether a compiled program can cut batches from it: plain numbers, not too many."""
+        arrays = list(leaves(self.parts))
+        plain = all(not _is_sparse(array) and array.dtype.kind in "biuf" for array in arrays)
+        return plain and sum(array.nbytes for array in arrays) <= LARGEST_ON_DEVICE
+
+    def groups(self, epoch: int) -> list[tuple[int, Any]]:
+        """The epoch's steps as (first step, rows (steps, batch_size)), those of one size together."""
+        order, size = self.order(epoch).astype("int32"), self.batch_size
+        full = self.examples // size
+        found = [(0, order[: full * size].reshape(full, size))] if full else []
+        rest = order[full * size :]
+        return [*found, (full, rest[None])] if len(rest) else found
+
+    @staticmethod
+    def cut(tensors: Batch, rows: Any) -> Batch:
+        """The batch of these rows, of TensorFlow's tensors."""
+        import tensorflow as tf
+
+        return mapped(lambda tensor: tf.gather(tensor, rows), tensors)
+
     def tensors(self) -> Batch:
         """The arrays as TensorFlow's tensors in main memory, made once."""
         import tensorflow as tf
@@ -71,6 +93,105 @@ class Arrays:
             with tf.device("CPU"):
                 self._tensors = mapped(tf.convert_to_tensor, self.parts)
         return self._tensors
+
+
+class Windows:
+    """Windows cut from one long row of tokens, each from a place drawn anew.
+
+    A batch is (tokens, the tokens after each), both (batch_size, context_length).
+
+    Args:
+        tokens: (length,), whole numbers.
+        context_length: tokens a window.
+        batch_size: windows a step.
+        steps: steps that are called an epoch; with random places there is no pass over the data.
+        seed: with the epoch, it decides the places.
+        what: its name in messages.
+
+    Raises:
+        ValueError: the text is shorter than one window and the token after it, or a size below 1.
+    """
+
+    def __init__(
+        self,
+        tokens: Any,
+        context_length: int,
+        batch_size: int,
+        steps: int,
+        seed: int = 0,
+        what: str = "tokens",
+    ) -> None:
+        self.tokens = np.ascontiguousarray(np.asarray(tokens).reshape(-1), dtype="int32")
+        sizes = {"context_length": context_length, "batch_size": batch_size, "steps": steps}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(f"{name} is {size!r}; it must be a whole number, 1 or more")
+        if len(self.tokens) <= context_length:
+            raise ValueError(
+                f"{what}: {len(self.tokens)} tokens are too few for a window of {context_length} "
+                "and the token after it: take a longer text or a smaller context_length"
+            )
+        self.context_length, self.batch_size, self.steps = context_length, batch_size, steps
+        self.seed, self.what, self.examples = seed, what, batch_size * steps
+
+    def places(self, epoch: int) -> np.ndarray:
+        """Where the windows of an epoch begin, (steps, batch_size)."""
+        draw = np.random.default_rng([self.seed, epoch])
+        last = len(self.tokens) - self.context_length
+        return draw.integers(0, last, (self.steps, self.batch_size), dtype="int32")
+
+    def groups(self, epoch: int) -> list[tuple[int, Any]]:
+        """As of `Arrays`."""
+        return [(0, self.places(epoch))]
+
+    def on_device(self) -> bool:
+        """As of `Arrays`."""
+        return self.tokens.nbytes <= LARGEST_ON_DEVICE
+
+    def tensors(self) -> Any:
+        """All tokens as one of TensorFlow's tensors."""
+        import tensorflow as tf
+
+        return tf.constant(self.tokens)
+
+    def cut(self, tokens: Any, places: Any) -> Batch:
+        """The windows that begin at these places, of NumPy's or TensorFlow's tokens."""
+        inside = places[:, None] + np.arange(self.context_length + 1, dtype="int32")
+        if isinstance(tokens, np.ndarray):
+            windows = tokens[inside]
+        else:
+            import tensorflow as tf
+
+            windows = tf.gather(tokens, inside)
+        return windows[:, :-1], windows[:, 1:]
+
+    def first(self) -> Batch:
+        """One batch, to build a model with."""
+        return self.cut(self.tokens, self.places(0)[0])
+
+    def batches(self, epoch: int, first: int = 0) -> Any:
+        """The batches of an epoch from step `first` on, as `model.fit` takes them."""
+        import keras
+
+        places, source = self.places(epoch)[first:], self
+
+        class Batches(keras.utils.PyDataset):
+            def __len__(self) -> int:
+                return len(places)
+
+            def __getitem__(self, step: int) -> Batch:
+                return source.cut(source.tokens, places[step])
+
+        return Batches()
+
+    def fingerprint(self) -> str:
+        """Every token, and how windows are cut."""
+        sizes = (self.context_length, self.batch_size, self.steps, self.seed)
+        return identity.of_text(f"{sizes} {identity.of_arrays([self.tokens])}")
+
+    def not_finite(self) -> int:
+        """Whole numbers always are."""
+        return 0
 
 
 class Stream:
@@ -126,13 +247,23 @@ class Stream:
         return sum(int(array.size - np.isfinite(array).sum()) for array in floats)
 
 
-def of(x: Any, y: Any, batch_size: int | None, seed: int | None, what: str) -> Arrays | Stream:
+def of(
+    x: Any, y: Any, batch_size: int | None, seed: int | None, what: str
+) -> Arrays | Windows | Stream:
     """Arrays or batches, whatever `x` is, checked.
 
     Raises:
         ValueError: lengths that differ, nothing in it, a batch size below 1, batches of batches.
         TypeError: something that cannot be fed to a model, or not a second time.
     """
+    if isinstance(x, Windows):
+        if y is not None or batch_size is not None:
+            raise ValueError(
+                "windows bring their targets and batch size: leave y and batch_size out"
+            )
+        return x
+    if hasattr(x, "column_names") and hasattr(x, "features"):
+        x, y = _from_datasets(x, y, what)
     if _is_stream(x):
         if y is not None:
             raise ValueError(f"{what} already gives batches of inputs and targets: leave y out")
@@ -149,6 +280,30 @@ def of(x: Any, y: Any, batch_size: int | None, seed: int | None, what: str) -> A
     return Arrays(parts, batch_size, seed)
 
 
+def _from_datasets(table: Any, y: Any, what: str) -> tuple[Any, Any]:
+    """The numeric columns of a `datasets.Dataset`: inputs, and the column "labels" as targets.
+
+    Raises:
+        TypeError: a streaming set, or no column of numbers.
+    """
+    if not hasattr(table, "__len__"):
+        raise TypeError(f"{what} is a streaming dataset: take a part of it first (.take(n))")
+    plain = table.with_format("numpy")
+    columns = {name: plain[name][:] for name in table.column_names}
+    numbers = {
+        k: v for k, v in columns.items() if getattr(v, "dtype", np.dtype("O")).kind in "biuf"
+    }
+    targets = [name for name in ("labels", "label") if name in numbers]
+    if targets and y is None:
+        y = numbers.pop(targets[0])
+    if not numbers:
+        raise TypeError(
+            f"{what} has no column of equally long numbers (columns: {', '.join(columns)}): encode "
+            "the text and cut it into windows first"
+        )
+    return (next(iter(numbers.values())) if len(numbers) == 1 else numbers), y
+
+
 def for_validation(data: Any, batch_size: int | None) -> Arrays | Stream:
     """`validation_data`: (x, y), (x, y, sample_weight) or batches; always in its own order."""
     what = "validation_data"
@@ -156,6 +311,10 @@ def for_validation(data: Any, batch_size: int | None) -> Arrays | Stream:
         parts = tuple(arrays(part, f"{what}[{i}]") for i, part in enumerate(data))
         check_lengths(parts, what)
         return Arrays(parts, batch_size or 32, None)
+    if isinstance(data, Windows) or hasattr(data, "column_names"):
+        return of(data, None, None, None, what)
+    if _is_array(data):
+        return Arrays((arrays(data, what),), batch_size or 32, None)
     if not _is_stream(data):
         raise TypeError(f"{what} is a {type(data).__name__}; give (x, y) or a batched dataset")
     return of(data, None, None, None, what)
@@ -307,6 +466,10 @@ def _floatx(array: np.ndarray) -> np.ndarray:
 
 def _is_function(x: Any) -> bool:
     return callable(x) and not hasattr(x, "__iter__")
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
 def _is_stream(x: Any) -> bool:

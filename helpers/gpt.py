@@ -153,31 +153,34 @@ class GPT(keras.Model):
     def __init__(self, config: GPTConfig | dict, **kwargs) -> None:
         super().__init__(**kwargs)
         self.config = config = GPTConfig(**config) if isinstance(config, dict) else config
+        policy = self.dtype_policy
         # What writes to the running sum starts smaller, the more layers there are (GPT-2).
         deep = 0.02 / math.sqrt(2 * config.num_layers)
         self.token_embedding = layers.Embedding(
-            config.vocab_size, config.embed_dim, name="token_embedding"
+            config.vocab_size, config.embed_dim, name="token_embedding", dtype=policy
         )
         self.position_embedding = None
         if config.positions == "learned":
             self.position_embedding = layers.Embedding(
-                config.context_length, config.embed_dim, name="position_embedding"
+                config.context_length, config.embed_dim, name="position_embedding", dtype=policy
             )
-        self.dropout = keras.layers.Dropout(config.dropout) if config.dropout else None
+        self.dropout = None
+        if config.dropout:
+            self.dropout = keras.layers.Dropout(config.dropout, dtype=policy)
         self.blocks = [
             layers.Block(
                 config.num_heads, config.num_kv_heads, mlp_dim=config.mlp_dim,
                 activation=config.activation, norm=config.norm, causal=True,
                 rotary=config.positions == "rotary", bias=config.bias, dropout=config.dropout,
-                output_stddev=deep, name=f"block_{i}",
+                output_stddev=deep, name=f"block_{i}", dtype=policy,
             )
             for i in range(config.num_layers)
         ]  # fmt: skip
-        self.final_norm = layers.norm_layer(config.norm, "final_norm")
+        self.final_norm = layers.norm_layer(config.norm, "final_norm", policy)
         self.output_layer = None
         if not config.tied:
             self.output_layer = keras.layers.Dense(
-                config.vocab_size, use_bias=False, name="output",
+                config.vocab_size, use_bias=False, name="output", dtype=policy,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
             )  # fmt: skip
         self.build()
@@ -266,12 +269,18 @@ class GPT(keras.Model):
             kwargs.setdefault("jit_compile", True)
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
+    def get_compile_config(self) -> dict | None:
+        """What the model was compiled with, and whether its optimizer has begun."""
+        config = super().get_compile_config()
+        return config and {**config, "begun": bool(self.optimizer and self.optimizer.built)}
+
     def compile_from_config(self, config: dict) -> None:
         """As the saved model was compiled, by what this backend compiles with."""
+        begun = config.pop("begun", False)
         settings = keras.saving.deserialize_keras_object(config)
         settings.pop("jit_compile", None)
         self.compile(**settings)
-        if self.optimizer is not None:
+        if begun:
             self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -318,7 +327,8 @@ class GPT(keras.Model):
 
     def get_config(self) -> dict:
         """What is needed to make the model again."""
-        return {"config": asdict(self.config), "name": self.name}
+        policy = keras.saving.serialize_keras_object(self.dtype_policy)
+        return {"config": asdict(self.config), "name": self.name, "dtype": policy}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Any = None) -> GPT:

@@ -147,11 +147,12 @@ class Attention(keras.layers.Layer):
         self.num_heads, self.num_kv_heads = num_heads, num_kv_heads or num_heads
         self.causal, self.rotary, self.bias, self.rate = causal, rotary, bias, dropout
         self.stddev, self.output_stddev = stddev, output_stddev or stddev
+        self.supports_masking = True
         check_heads(self.num_heads, self.num_kv_heads)
 
-    def build(self, input_shape: Any, context_shape: Any = None) -> None:
+    def build(self, x_shape: Any, context_shape: Any = None, mask_shape: Any = None) -> None:
         """Four projections; the width is that of the input."""
-        width = input_shape[-1]
+        width = x_shape[-1]
         self.head_dim = check_width(width, self.num_heads, self.rotary)
         kv_width = self.num_kv_heads * self.head_dim
         self.query = _dense("query", width, self.bias, self.stddev, self.dtype_policy)
@@ -160,11 +161,13 @@ class Attention(keras.layers.Layer):
         self.output_projection = _dense(
             "output", width, self.bias, self.output_stddev, self.dtype_policy
         )
-        self.dropout = keras.layers.Dropout(self.rate) if self.rate else None
+        self.dropout = None
+        if self.rate:
+            self.dropout = keras.layers.Dropout(self.rate, dtype=self.dtype_policy)
         for projection in (self.query, self.output_projection):
             projection.build((None, None, width))
         for projection in (self.key, self.value):
-            projection.build((None, None, (context_shape or input_shape)[-1]))
+            projection.build((None, None, (context_shape or x_shape)[-1]))
         self.built = True
 
     def call(self, x: Any, context: Any = None, mask: Any = None, training: Any = None) -> Any:
@@ -341,23 +344,26 @@ class Block(keras.layers.Layer):
             "activation": activation, "norm": norm, "causal": causal, "rotary": rotary,
             "bias": bias, "dropout": dropout, "stddev": stddev, "output_stddev": output_stddev,
         }  # fmt: skip
-        start = {"bias": bias, "stddev": stddev, "output_stddev": output_stddev}
-        self.norm_1, self.norm_2 = norm_layer(norm, "norm_1"), norm_layer(norm, "norm_2")
+        self.supports_masking = True
+        policy = self.dtype_policy
+        start = {"bias": bias, "stddev": stddev, "output_stddev": output_stddev, "dtype": policy}
+        self.norm_1 = norm_layer(norm, "norm_1", policy)
+        self.norm_2 = norm_layer(norm, "norm_2", policy)
         self.attention = Attention(
             num_heads, num_kv_heads, causal=causal, rotary=rotary, dropout=dropout,
             name="attention", **start,
         )  # fmt: skip
         self.mlp = None if mlp_dim is None else MLP(mlp_dim, activation, name="mlp", **start)
         self._start = start
-        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy) if dropout else None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, x_shape: Any, mask_shape: Any = None) -> None:
         """Norms, attention and MLP of the input's width."""
         if self.mlp is None:
-            wide = 4 * input_shape[-1]
+            wide = 4 * x_shape[-1]
             self.mlp = MLP(wide, self.config["activation"], name="mlp", **self._start)
         for part in (self.norm_1, self.attention, self.norm_2, self.mlp):
-            part.build(tuple(input_shape))
+            part.build(tuple(x_shape))
         self.built = True
 
     def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
@@ -383,12 +389,12 @@ class Block(keras.layers.Layer):
         return {**super().get_config(), **self.config}
 
 
-def norm_layer(norm: str, name: str) -> keras.layers.Layer:
-    """The normalisation of that name, over the last axis."""
+def norm_layer(norm: str, name: str, policy: Any = None) -> keras.layers.Layer:
+    """The normalisation of that kind ("layer" or "rms"), over the last axis."""
     if norm not in NORMS:
         raise ValueError(f"norm is {norm!r}; there are {', '.join(NORMS)}")
     kinds = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
-    return kinds[norm](epsilon=EPSILON, name=name)
+    return kinds[norm](epsilon=EPSILON, name=name, dtype=policy)
 
 
 def check_heads(num_heads: int, num_kv_heads: int) -> None:

@@ -1,7 +1,8 @@
 """`fit()`: training with one bar an epoch, its throughput, and runs that go on where they stopped.
 
-The steps themselves are Keras's own `model.fit`, an epoch at a time. What is added: the order of
-the data is a function of seed, epoch and step; everything that a step depends on is saved together
+The steps themselves are Keras's own `model.fit`, an epoch at a time; where TensorFlow is to compile
+(`jit_compile=True`), many steps are one program (module `programs`). What is added: the order of the
+data is a function of seed, epoch and step; everything that a step depends on is saved together
 (weights, optimizer, metrics, random states); and a run is taken up again only if it is the same.
 """
 
@@ -24,9 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from helpers import batches, checkpoints, identity, state
+from helpers import batches, checkpoints, identity, programs, state
 
 LOOK_EVERY = 0.2  # seconds between two looks at the loss, which may make a GPU wait
+WARM_UP = 0.05  # of a time budget
 SAVING_SHARE = 0.05  # of the time at most goes into saving, however large the model
 SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "perplexity", "entropy", "divergence", "bits")
 LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "bleu", "rouge", "score")
@@ -106,7 +108,9 @@ def fit(
     x: Any,
     y: Any = None,
     *,
-    epochs: int,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    anneal: bool = True,
     batch_size: int | None = None,
     validation_data: Any = None,
     name: str | None = None,
@@ -128,9 +132,14 @@ def fit(
         x: the inputs: an array (examples, ...), a tuple or dict of arrays, or a batched dataset
             (`tf.data.Dataset`, `keras.utils.PyDataset`, `DataLoader`), whose first steps are
             skipped when a run goes on. A function of the epoch (from 0) that returns such a
-            dataset is how one shuffles differently each epoch.
+            dataset is how one shuffles differently each epoch. Also `windows(...)`, and a
+            `datasets.Dataset` whose columns are numbers ("labels" are the targets).
         y: the targets, (examples, ...); None where x brings them, or the model needs none.
         epochs: passes over the data, 1 or more.
+        seconds: instead of epochs: train as long on any machine, compiling and validation
+            included, and end within an epoch. How far it got is in the history.
+        anneal: with seconds, and a learning rate that is a plain number: it is the peak, reached
+            after a twentieth of the time; from there it falls evenly to 0 at the end.
         batch_size: examples a step, 32 unless given; for a batched dataset leave it out.
         validation_data: (x, y), (x, y, sample_weight) or a batched dataset; once an epoch.
         name: the run's name, also that of its folder of checkpoints; None saves nothing.
@@ -139,7 +148,9 @@ def fit(
             twentieth of the time.
         keep_best: a metric ("val_loss"); the model ends with the weights of the epoch where it was
             best. "max:..." or "min:..." says which way, where the name does not tell.
-        callbacks: Keras callbacks. Their plain attributes (a patience count) are saved, too.
+        callbacks: Keras callbacks. Their plain attributes (a patience count) are saved, too. Where
+            many steps are one program, `on_train_batch_end` is called once for all of them, as
+            with Keras's steps_per_execution.
         progress: whether to show a bar an epoch. TQDM_DISABLE=1 hides all bars.
 
     Raises:
@@ -148,7 +159,7 @@ def fit(
         OSError: no checkpoint can be written, found out before the first step.
         KeyboardInterrupt: the kernel was interrupted; the step at work was finished and saved.
     """
-    _check(model, epochs, seed, save_every_seconds)
+    _check(model, epochs, seconds, seed, save_every_seconds)
     data = batches.of(x, y, batch_size, seed, "x")
     _check_rank(model, data)
     held_out = None if validation_data is None else batches.for_validation(
@@ -156,11 +167,31 @@ def fit(
     )  # fmt: skip
     best = None if keep_best is None else _Best.of(keep_best, held_out is not None)
     run = _Run(model, data, held_out, epochs, best, list(callbacks), progress)
+    if seconds is not None:
+        run.budget = _Budget.of(model.optimizer, seconds, anneal)
     if name is not None:
         keeper = checkpoints.Checkpoints(name)
         about = _identity(run, seed, [x] if callable(x) else [])
         run.keep(keeper, about, save_every_seconds)
     return run.go()
+
+
+def windows(
+    tokens: Any, context_length: int, batch_size: int, *, steps: int = 100, seed: int = 0
+) -> batches.Windows:
+    """Data for `fit`: windows of tokens from places drawn anew in each epoch, with their targets.
+
+    Args:
+        tokens: one long text, (length,) whole numbers.
+        context_length: tokens a window.
+        batch_size: windows a step.
+        steps: steps that count as an epoch.
+        seed: decides, with the epoch, where the windows begin.
+
+    Raises:
+        ValueError: the text is shorter than one window, or a size is below 1.
+    """
+    return batches.Windows(tokens, context_length, batch_size, steps, seed)
 
 
 def forget(name: str) -> None:
@@ -199,6 +230,37 @@ class _Clock:
     def rate(self) -> float:
         """Examples a second, 0 where it is not known."""
         return self.examples / self.training if self.training else 0.0
+
+
+@dataclass
+class _Budget:
+    """Seconds to train for, and what the learning rate does meanwhile."""
+
+    seconds: float
+    peak: float | None  # the learning rate that it rises to; None leaves it alone
+    ready: float | None = None  # seconds when the first step, which compiles, was done
+    validation: float = 0.0  # seconds that a validation takes
+
+    @classmethod
+    def of(cls, optimizer: Any, seconds: float, anneal: bool) -> _Budget:
+        """For an optimizer; a schedule of its own is left alone."""
+        own = getattr(optimizer, "inner_optimizer", optimizer)
+        plain = isinstance(own.get_config()["learning_rate"], int | float)
+        return cls(seconds, float(own.learning_rate) if anneal and plain else None)
+
+    def left(self, spent: float) -> float:
+        """Seconds for further steps, when so many have been spent."""
+        return self.seconds - self.validation - spent
+
+    def rate(self, spent: float) -> float | None:
+        """The learning rate of now."""
+        if self.peak is None:
+            return None
+        start = self.ready or 0.0
+        share = (spent - start) / max(self.seconds - self.validation - start, 1e-9)
+        share = min(max(share, 0.0), 1.0)
+        # Never quite 0, where a step would be for nothing.
+        return self.peak * max(min(share / WARM_UP, 1.0) * (1 - share), 1e-3)
 
 
 @dataclass
@@ -241,7 +303,11 @@ class _Run:
 
     def __init__(self, model, data, held_out, epochs, best, callbacks, progress) -> None:
         self.model, self.data, self.held_out = model, data, held_out
-        self.epochs, self.best, self.callbacks, self.progress = epochs, best, callbacks, progress
+        self.epochs = sys.maxsize if epochs is None else epochs
+        self.best, self.callbacks, self.progress = best, callbacks, progress
+        self.budget: _Budget | None = None
+        self.compiled = programs.usable(model, data, callbacks)
+        self._program: programs.Program | None = None
         self.steps = data.steps  # an epoch; None until a pass has told
         self.epoch = 0  # epochs behind us
         self.step = 0  # steps done in the one at work
@@ -272,8 +338,11 @@ class _Run:
                 "some of the model's weights are not numbers, perhaps from a run that went wrong: "
                 "build the model again before you train it"
             )
-        if self.best and type(model).train_step.__module__.startswith("keras."):
+        known = type(model).train_step.__module__.startswith("keras.")
+        if self.best and known:
             self._check_metric()
+        elif self.compiled and known:
+            self._metric_names()  # inside a compiled loop no variable can be made
 
     def _check_metric(self) -> None:
         """A metric that does not exist should be found out before an epoch, not after it."""
@@ -371,20 +440,27 @@ class _Run:
         if self.step == 0 or self.logs is not None:
             self._restored = None  # else it is put back once more, after Keras has reset metrics
         while self.epoch < self.epochs and not self.stopped:
-            self._bar = _bar(self)
+            if self.budget is None or isinstance(self._bar, _NoBar):
+                self._bar = _bar(self)
             if self.logs is None:
                 self._train()
             self._close()
-            self._bar.close()
+            if self.budget is None:
+                self._bar.close()
+        self._bar.close()
 
     def _train(self) -> None:
         """The steps of an epoch that are still to do."""
         self._first, self._next_look, self._typical_from = self.step, 0.0, None
         self._unseen: list[tuple[int, Any]] = []
-        data = self.data.batches(self.epoch, self.step)
-        with _quiet():
-            self.model.fit(data, initial_epoch=self.epoch, epochs=self.epoch + 1,
-                           verbose=0, shuffle=False, callbacks=self.hooks)  # fmt: skip
+        self._set_rate()
+        if self.compiled:
+            self._train_in_programs()
+        else:
+            data = self.data.batches(self.epoch, self.step)
+            with _quiet():
+                self.model.fit(data, initial_epoch=self.epoch, epochs=self.epoch + 1,
+                               verbose=0, shuffle=False, callbacks=self.hooks)  # fmt: skip
         if self.step == 0:
             raise ValueError(f"epoch {self.epoch + 1} of the data is empty: nothing to learn from")
         self.stopped = bool(self.model.stop_training)
@@ -396,6 +472,41 @@ class _Run:
             raise FloatingPointError(self._lost("A weight is not a number", self.step))
         self._heed()
         self._save_if_due()
+
+    def _train_in_programs(self) -> None:
+        """As `model.fit` does it, many steps at a time."""
+        model = self.model
+        if self._program is None:
+            self._program = programs.Program(model, self.data)
+        model.stop_training = False
+        model.reset_metrics()
+        self.hooks.on_epoch_begin(self.epoch)
+        self.before_step()
+        while self.step < self.steps and not model.stop_training:
+            limit = self.budget.left(self.clock.seconds) if self.budget else math.inf
+            took = self.data.batch_size / self.clock.rate() if self.clock.rate() else None
+            made = self._program.steps(self.epoch, self.step, limit, took)
+            last, logs = self.step + made - self._first - 1, model.get_metrics_result()
+            float(logs["loss"])  # waits until the steps are done
+            self.hooks.on_train_batch_end(last, logs)
+        self.after_training(model.get_metrics_result())
+
+    def _set_rate(self) -> None:
+        """With a time budget, the learning rate of this moment."""
+        rate = self.budget.rate(self.clock.seconds) if self.budget else None
+        if rate is not None:
+            self.model.optimizer.learning_rate.assign(rate)
+
+    def _heed_budget(self) -> None:
+        """Whether the time is up, and else the learning rate for what comes."""
+        if self.budget is None:
+            return
+        if self.budget.ready is None:
+            self.clock.tick()
+            self.budget.ready = self.clock.seconds
+        self._set_rate()
+        if self.budget.left(self.clock.seconds) <= 0:
+            self.model.stop_training = True
 
     def before_step(self) -> None:
         """Before the first step of a resumed epoch, put back what beginning an epoch changes.
@@ -410,8 +521,9 @@ class _Run:
         """Called after every step (every so many, with `steps_per_execution`)."""
         self.step = min(self._first + last + 1, self.steps or sys.maxsize)
         self._unseen.append((self.step, logs.get("loss")))
-        if time.perf_counter() >= self._next_look or self.interrupted:
+        if self.compiled or time.perf_counter() >= self._next_look or self.interrupted:
             self._look(logs)
+            self._heed_budget()
             if self.step != self.steps:  # else the epoch is done in a moment, and saved as such
                 self._heed()
                 self._save_if_due()
@@ -454,7 +566,11 @@ class _Run:
         """Validate, note the epoch, and stand at the start of the next one."""
         logs = dict(self.logs)
         if self.held_out is not None:
+            self.clock.tick()
             logs |= {f"val_{name}": value for name, value in self._validate().items()}
+            took = self.clock.tick()
+            if self.budget is not None and self.done:  # the first one compiles, too
+                self.budget.validation = took
         self.clock.tick()
         if self.best is not None:
             self.best.look(self.epoch + 1, logs, self.model)
@@ -505,6 +621,7 @@ class _Run:
             "clock": self.clock.state(),
             "best": best,
             "callbacks": state.of_callbacks(self.callbacks),
+            "budget": self.budget and vars(self.budget),
             **state.of(self.model),
         }
 
@@ -514,6 +631,8 @@ class _Run:
         state.restore(self.model, saved)
         state.restore_callbacks(self.callbacks, saved["callbacks"])
         self.clock.restore(saved["clock"])
+        if self.budget is not None:
+            vars(self.budget).update(saved["budget"])
         if self.best is not None:
             vars(self.best).update(saved["best"])
 
@@ -555,13 +674,20 @@ class _Run:
         _say(f"Interrupted at {self._place()}: {how}.")
         raise _Interrupted
 
+    def _restore_peak(self) -> None:
+        """The learning rate that the model came with, for whatever is trained next."""
+        if self.budget is not None and self.budget.peak is not None:
+            self.model.optimizer.learning_rate.assign(self.budget.peak)
+
     def _leave(self) -> None:
         """Remember a model that stays half-trained in memory, to know it again."""
+        self._restore_peak()
         if self.keeper is not None:
             with contextlib.suppress(Exception):
                 _LEFT[self.model] = {"run": self.about, "now": _moving(_model_identity(self.model))}
 
     def _finish(self) -> History:
+        self._restore_peak()
         if _averages(self.model.optimizer):
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         if self.best is not None and self.best.epoch is not None:
@@ -589,6 +715,8 @@ class _Run:
         return self.epoch * (self.steps or 0) + self.step
 
     def _place(self) -> str:
+        if self.budget is not None:
+            return f"step {self._total()} ({self.clock.seconds:.0f} of {self.budget.seconds:g} s)"
         of = f" of {self.epochs * self.steps}" if self.steps else ""
         return f"step {self._total()}{of} (epoch {min(self.epoch + 1, self.epochs)})"
 
@@ -641,10 +769,35 @@ class _Bar:
         self._bar.close()
 
 
-def _bar(run: _Run) -> _Bar | _NoBar:
+class _TimeBar:
+    """The progress bar of a time budget, one for all epochs."""
+
+    def __init__(self, run: _Run) -> None:
+        from tqdm.auto import tqdm
+
+        self._run, total = run, round(run.budget.seconds)
+        shape = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s {postfix}"
+        self._bar = tqdm(total=total, initial=0, unit="s", bar_format=shape)
+
+    def show(self, step: int, logs: Mapping[str, Any], rate: float) -> None:
+        """Move on to now, with the step, the metrics so far and examples a second beside it."""
+        texts = [f"step {self._run._total():,}"]
+        texts += [f"{name} {_short(float(value))}" for name, value in logs.items()]
+        texts += [f"{rate:,.0f} examples/s"] if rate else []
+        self._bar.set_postfix_str(", ".join(texts), refresh=False)
+        self._bar.update(min(self._run.clock.seconds, self._bar.total) - self._bar.n)
+
+    def close(self) -> None:
+        """The bar stays as it is now."""
+        self._bar.close()
+
+
+def _bar(run: _Run) -> _Bar | _TimeBar | _NoBar:
     # tqdm heeds the variable in a terminal only; a disabled bar in a notebook would still show.
     hidden = os.environ.get("TQDM_DISABLE", "").lower() not in ("", "0", "false")
-    return _NoBar() if hidden or not run.progress else _Bar(run)
+    if hidden or not run.progress:
+        return _NoBar()
+    return _Bar(run) if run.budget is None else _TimeBar(run)
 
 
 def _hooks(run: _Run) -> Any:
@@ -732,14 +885,16 @@ def _identity(run: _Run, seed: int, functions: list) -> dict[str, dict[str, str]
     if run.held_out is not None:
         about["data"]["validation data"] = run.held_out.fingerprint()
     about["configuration"] |= {
-        "epochs": str(run.epochs),
+        "epochs": str(run.epochs) if run.budget is None else "as many as fit",
+        "seconds": f"{run.budget.seconds:g}" if run.budget else "None",
+        "compiled": str(run.compiled),
         "batch_size": str(run.data.batch_size),
         "seed": str(seed),
         "keep_best": f"{run.best.sign} {run.best.metric}" if run.best else "None",
         "callbacks": str([(type(c).__name__, state.settings(c)) for c in run.callbacks]),
     }
     roots = [*_code_of_model(run.model), *run.callbacks, *functions]
-    ours = (sys.modules[__name__], batches, checkpoints, identity, state)
+    ours = (sys.modules[__name__], batches, checkpoints, identity, programs, state)
     about["code"] = {**identity.of_code(roots), **identity.of_modules(*ours)}
     return {part: about[part] for part in ("data", "configuration", "code", "weights")}
 
@@ -815,12 +970,19 @@ def _code_of_model(model: Any) -> Iterator[Any]:
 # Small things
 
 
-def _check(model: Any, epochs: int, seed: int, save_every_seconds: float) -> None:
+def _check(
+    model: Any, epochs: int | None, seconds: float | None, seed: int, save_every_seconds: float
+) -> None:
     if not getattr(model, "compiled", False) or getattr(model, "optimizer", None) is None:
         raise ValueError(
             "the model is not compiled: call model.compile(optimizer=..., loss=...) before fit"
         )
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+    if (epochs is None) == (seconds is None):
+        raise ValueError("say how long to train: either epochs=... or seconds=...")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ValueError(f"seconds is {seconds!r}; it must be above 0")
+    whole = isinstance(epochs, int | np.integer) and not isinstance(epochs, bool)
+    if epochs is not None and not (whole and epochs >= 1):
         raise ValueError(f"epochs is {epochs!r}; it must be a whole number, 1 or more")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")

@@ -795,7 +795,9 @@ def survive(kills: int, seed: int, folder: Path) -> None:
     assert resumed, "no kill came after a checkpoint"
 
 
-def test_killed_three_times_it_ends_bit_for_bit_equal(tmp_path):
+@pytest.mark.parametrize("what", ["dense", "gpt"])
+def test_killed_three_times_it_ends_bit_for_bit_equal(what, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAIN", what)
     survive(3, 11, tmp_path)
 
 

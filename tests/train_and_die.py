@@ -7,6 +7,7 @@ history when it ends. What it trains has all that is easily forgotten when a run
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from helpers import training
+from helpers import programs, training
 
 # Save and look as often as can be, so that many kills fall into the writing of a checkpoint.
 training.LOOK_EVERY, training.SAVING_SHARE = 0.0, 0.7
@@ -73,10 +74,31 @@ def train(epochs: int = 5, examples: int = 6010) -> tuple:
     return model, history, draws
 
 
+def train_gpt() -> tuple:
+    """The same for a GPT with dropout, many of whose steps are one compiled program."""
+    from helpers import gpt
+
+    keras.utils.set_random_seed(7)
+    config = gpt.GPTConfig(16, 16, num_layers=1, num_heads=2, embed_dim=32, dropout=0.1)
+    model, draws = gpt.GPT(config), Draws()
+    rate = keras.optimizers.schedules.PolynomialDecay(1e-2, 600, 1e-4)
+    model.compile(keras.optimizers.AdamW(rate))
+    tokens = np.cumsum(np.random.default_rng(1).integers(0, 3, 4000)) % 16
+    programs.WISHED = 0.01  # many calls, so that kills fall between them
+    data = training.windows(tokens, 16, 8, steps=150)
+    print("training", flush=True)
+    history = training.fit(
+        model, data, epochs=4, validation_data=tokens[:320].reshape(20, 16), name="killed",
+        save_every_seconds=0, keep_best="val_loss",
+    )  # fmt: skip
+    draws.seen, draws.drawn = 0, 0.0
+    return model, history, draws
+
+
 def main(path: Path) -> None:
     """Train, and write down where it ended."""
     sys.stdin.readline()
-    model, history, draws = train()
+    model, history, draws = train_gpt() if os.environ.get("TRAIN") == "gpt" else train()
     variables = [*model.variables, *model.optimizer.variables]
     arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     told = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in history.epochs]
