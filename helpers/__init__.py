@@ -5,7 +5,14 @@ What a notebook calls:
     plots        every figure, with alt text
     data         the data sets, one function each
     sources      where a file comes from: mirror, Hub, sample; `path()` finds what ships
-    training     `fit()`: progress, throughput, exact resume
+    training     `fit()`: progress, throughput, exact resume, a time budget; `windows()`
+    text         tokenizers: characters, bytes, byte-pair encoding
+    gpt          the GPT model, its sizes and its judgement in bits per byte
+    generate     text from a GPT: sampling with a cache
+    layers       attention, norms, blocks
+    ngrams       character n-grams, the baseline of every language model
+    finders      a learning rate, a batch size
+    watch        a live loss curve, samples while training
     results      what a run measured: `record()` and `recall()`
     cost         parameters, operations, memory, money, energy
     ecosystem    installed packages as a graph, licences, cards
@@ -13,5 +20,6 @@ What a notebook calls:
     doctor       what is wrong with this machine or environment
 
 What `training` is made of: batches (the order of the data), checkpoints (files that are whole or
-not used), identity (whether a run is still the same), state (everything a step depends on).
+not used), identity (whether a run is still the same), programs (many steps compiled into one), state
+(everything a step depends on).
 """

@@ -258,6 +258,18 @@ class GPT(keras.Model):
             )
         return shape[1] if shape[1] is not None else ops.shape(tokens)[1]
 
+    @classmethod
+    def from_hub(cls, name: str, source: str = "auto") -> GPT:
+        """A GPT-2 with its published weights, by its name on the Hub or from a local folder.
+
+        Args:
+            name: "openai-community/gpt2", or a folder in the Hub's layout.
+            source: as everywhere; see `helpers.hub.load_gpt2`, which does it.
+        """
+        from helpers import hub
+
+        return hub.load_gpt2(name, source=source)
+
     # Training
 
     def compile(self, optimizer: Any = "adamw", loss: Any = None, **kwargs: Any) -> None:
@@ -265,7 +277,7 @@ class GPT(keras.Model):
 
         On TensorFlow the step is compiled by XLA unless jit_compile=False says otherwise.
         """
-        if keras.backend.backend() == "tensorflow":
+        if keras.backend.backend() == "tensorflow" and not kwargs.get("run_eagerly"):
             kwargs.setdefault("jit_compile", True)
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 

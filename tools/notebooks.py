@@ -93,9 +93,10 @@ def execute(path: Path, out: Path, parameters: dict | None = None, **environment
                 progress_bar=False, log_output=False, cwd=str(path.parent),
             )  # fmt: skip
         except papermill.PapermillExecutionError as error:
-            result = f"cell {error.exec_count}: {error.ename}: {error.evalue.splitlines()[0][:60]}"
+            said = error.evalue.partition("\n")[0][:60]  # an assert may say nothing
+            result = f"cell {error.exec_count}: {error.ename}: {said}"
         except Exception as error:  # a kernel that died, a notebook that does not parse, ...
-            result = f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
+            result = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:60]}"
     return Run(path.stem, result, time.perf_counter() - began, peak[0] / 2**20)
 
 
