@@ -2,18 +2,25 @@
 
 Whatever the source, a set comes in one shape: the same columns, the same types, the same order of
 rows. Errors name the file, the row (1 is the first after the header) and the line as an editor
-counts it.
+counts it. Text to pretrain on comes as a `Corpus`, whole documents in two parts, and from there as
+windows of tokens.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import csv
 import difflib
+import functools
+import gc
 import hashlib
 import io
 import os
+import re
 import reprlib
+import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from helpers import sources
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # What readers' files call the two columns, the commonest first.
@@ -39,6 +47,16 @@ NOT_TABLES = {  # first bytes of what is taken for a CSV file, and what it is
 }
 MISSING = ("", "none", "nan", "<na>", "nat")  # what the ways of writing "nothing" print as
 TEST_SHARE = 4  # one review in so many goes to the test part of the sample
+VAL_SHARE = 10  # one document in so many goes to the validation part of a corpus
+RUN_OF_WORDS = 10  # train may not have so many words in a row in common with val
+BETWEEN = "\n\n"  # what stands between two paragraphs, and between two documents
+
+# Parts of the standard library that hold no prose (encodings), are taken out or moved by some
+# systems (tkinter, distutils), or are about Python's own development.
+NOT_READ = {
+    "__pycache__", "dist-packages", "distutils", "encodings", "ensurepip", "idlelib", "lib2to3",
+    "pydoc_data", "site-packages", "test", "tests", "tkinter", "turtledemo",
+}  # fmt: skip
 
 
 class DataError(ValueError):
@@ -368,3 +386,378 @@ IMDB = sources.DataSet(
     from_hub=_imdb_from_hub,
     about_sample="original reviews written for this course",
 )
+
+
+# --- text to pretrain on
+
+
+@dataclass(frozen=True, repr=False)
+class Corpus:
+    """Documents to train a language model on, and others to validate it.
+
+    Attributes:
+        name: as `windows` takes it.
+        train: pairs (name of the document, its text).
+        val: likewise. No document, and no passage of ten words, is on both sides.
+        source: "installed", "mirror" or "hub".
+        licence: under which the text may be used, with its notice.
+        dropped: paragraphs left out of train because they stand in val, word for word or nearly.
+        note: one line: what, how many documents and bytes, from where, under which licence.
+    """
+
+    name: str
+    train: tuple[tuple[str, str], ...]
+    val: tuple[tuple[str, str], ...]
+    source: str
+    licence: str
+    dropped: int
+    note: str
+
+    def texts(self, split: str = "train") -> list[str]:
+        """The texts of a split, "train" or "val", without their names.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        if split not in ("train", "val"):
+            raise DataError(self.name, f"there is no split {split!r}; it is 'train' or 'val'.")
+        return [text for _, text in getattr(self, split)]
+
+    def __repr__(self) -> str:
+        return f"Corpus(train, val): {self.note}"
+
+
+def python_docs(source: str = "auto") -> Corpus:
+    """The documentation of the Python that runs this: its help topics and its docstrings.
+
+    About 2 MB of English that every reader has, on any system: the topics of `help()`, and the
+    docstrings of each module of the standard library, read from its source without importing it.
+    One topic or module is one document. A hash of its name says on which side it stands, so that it
+    stands there on every machine and in every version of Python. Paragraphs of train that are in
+    val as well (modules are copied, and so is their documentation) are left out of train.
+
+    Args:
+        source: as everywhere; this text is real and installed, so all settings give the same.
+
+    Returns:
+        Corpus. The line on where it comes from is printed.
+
+    Raises:
+        sources.SourceError: `source` is none.
+        sources.Unavailable: this Python has no source files (an embedded one, for example).
+    """
+    sources.wanted(source)
+    corpus = _python_docs()
+    print(corpus.note)
+    return corpus
+
+
+def tiny_shakespeare(source: str = "auto") -> Corpus:
+    """A million characters of Shakespeare's plays (Karpathy 2015), from the mirror or the Hub.
+
+    One long text, so its split is the usual one and not by a hash: the first 90% of the characters
+    are train, the rest val.
+
+    Args:
+        source: "auto", "real", "mirror" or "hub"; see `sources.find`. There is no sample.
+
+    Returns:
+        Corpus. The line on where it comes from is printed.
+
+    Raises:
+        sources.Unavailable: neither mirror nor Hub has it here, or only the sample is allowed.
+        sources.SourceError: a setting is wrong.
+        DataError: what was found is not that text.
+    """
+    asked, by = sources.wanted(source)
+    try:
+        found = sources.find(SHAKESPEARE, source)
+    except _NoSample as error:
+        tried = "" if asked == "sample" else "neither the mirror nor the Hub has it here, and "
+        raise sources.Unavailable(
+            f"Tiny Shakespeare ({by}): {tried}no sample of it ships. What to do: "
+            f"{sources.REAL_SET}, or take data.python_docs(), which every reader has."
+        ) from error
+    text = _whole(found)
+    cut = int(len(text) * (1 - 1 / VAL_SHARE))
+    licence = "MIT (char-rnn, Andrej Karpathy); Shakespeare's text is in the public domain"
+    note = f"{found.note} The first 90% are train, the rest val. Licence: {licence}."
+    print(note)
+    parts = (("the first 90%", text[:cut]),), (("the last 10%", text[cut:]),)
+    return Corpus("tiny_shakespeare", *parts, found.source, licence, 0, note)
+
+
+def tokens(
+    corpus: str | Corpus = "python_docs",
+    *,
+    tokenizer: Any = None,
+    split: str = "train",
+    source: str = "auto",
+) -> np.ndarray:
+    """All documents of a split, one after the other, as one row of token ids: (tokens,), int32.
+
+    Args:
+        corpus: "python_docs", "tiny_shakespeare", or a Corpus.
+        tokenizer: anything whose `encode(text)` gives ids; None takes the bytes of the text (0-255).
+        split: "train" or "val".
+        source: where a corpus given by name comes from.
+
+    Raises:
+        DataError: no corpus or no split of that name.
+    """
+    import numpy as np
+
+    text = BETWEEN.join(_corpus(corpus, source).texts(split))
+    if tokenizer is None:
+        return np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int32)
+    found = tokenizer.encode(text)
+    return np.asarray(getattr(found, "ids", found), dtype=np.int32)
+
+
+def windows(
+    corpus: str | Corpus = "python_docs",
+    *,
+    tokenizer: Any = None,
+    context_length: int = 64,
+    split: str = "train",
+    source: str = "auto",
+) -> np.ndarray:
+    """Windows of tokens to train a GPT on, end to end: (windows, context_length), int32.
+
+    `model.fit(data.windows("python_docs"))` needs no targets: the model shifts the windows itself.
+    The tokens after the last full window are left out.
+
+    Args:
+        corpus: "python_docs", "tiny_shakespeare", or a Corpus.
+        tokenizer: anything whose `encode(text)` gives ids; None takes the bytes of the text (0-255).
+        context_length: tokens a window, 2 or more.
+        split: "train" or "val".
+        source: where a corpus given by name comes from.
+
+    Raises:
+        DataError: no such corpus or split, or its text is shorter than one window.
+    """
+    corpus = _corpus(corpus, source)
+    if context_length < 2:
+        problem = f"context_length={context_length}: a window needs a token to see and one to tell."
+        raise DataError(corpus.name, problem)
+    ids = tokens(corpus, tokenizer=tokenizer, split=split)
+    count = len(ids) // context_length
+    if not count:
+        raise DataError(
+            corpus.name,
+            f"split {split!r} is shorter than one window: {len(ids)} tokens, and context_length is "
+            f"{context_length}. Take more text or a shorter window.",
+        )
+    return ids[: count * context_length].reshape(count, context_length)
+
+
+def _corpus(corpus: str | Corpus, source: str) -> Corpus:
+    if isinstance(corpus, Corpus):
+        return corpus
+    if corpus not in CORPORA:
+        meant = difflib.get_close_matches(str(corpus), CORPORA, n=1)
+        hint = f" Did you mean {meant[0]!r}?" if meant else ""
+        there = " and ".join(map(repr, CORPORA))
+        raise DataError("corpus", f"there is none called {corpus!r}.{hint} There is {there}.")
+    return CORPORA[corpus](source)
+
+
+def split_by_name(
+    documents: Iterable[tuple[str, str]],
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Documents (name, text) in train and val, by a hash of the name and nothing else.
+
+    About one in ten goes to val. A document that is added later moves no other, and its text may
+    change: it stays on its side.
+    """
+    sides: tuple[list, list] = ([], [])
+    for name, text in documents:
+        digest = hashlib.blake2b(name.encode("utf-8"), digest_size=8).digest()
+        sides[int.from_bytes(digest, "big") % VAL_SHARE == 0].append((name, text))
+    return sides
+
+
+def without_shared(
+    train: Iterable[tuple[str, str]], val: Iterable[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], int]:
+    """Train without the paragraphs that it shares with val, and how many were left out.
+
+    A paragraph is shared if val has it word for word, or has ten of its words in a row. (Brown et
+    al. 2020 cleaned GPT-3's training data of its tests like this, with 13 words.) Val stays whole,
+    so that it is measured on documents as they were written.
+    """
+    known: set[tuple[str, ...]] = set()
+    for _, text in val:
+        for paragraph in _paragraphs(text):
+            words = tuple(paragraph.split())
+            known.add(words)
+            known.update(_runs(words))
+    kept, dropped = [], 0
+    for name, text in train:
+        paragraphs = _paragraphs(text)
+        own = [p for p in paragraphs if not _is_shared(tuple(p.split()), known)]
+        dropped += len(paragraphs) - len(own)
+        if own:
+            kept.append((name, BETWEEN.join(own)))
+    return kept, dropped
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part for part in re.split(r"\n[ \t]*(?:\n[ \t]*)+(?=\S|[ \t])", text) if part.strip()]
+
+
+def _runs(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (words[i : i + RUN_OF_WORDS] for i in range(len(words) - RUN_OF_WORDS + 1))
+
+
+def _is_shared(words: tuple[str, ...], known: set[tuple[str, ...]]) -> bool:
+    return words in known or any(run in known for run in _runs(words))
+
+
+@functools.cache
+def _python_docs() -> Corpus:
+    documents = _distinct([*_topics(), *_docstrings()])
+    if not documents:
+        raise sources.Unavailable(
+            "This Python has neither help topics nor source files of its standard library (some "
+            "that are embedded in another program have none). Install one from python.org or conda."
+        )
+    train, val = split_by_name(documents)
+    train, dropped = without_shared(train, val)
+    version = ".".join(map(str, sys.version_info[:3]))
+    notice = sys.copyright.splitlines()[0]
+    licence = f"Python Software Foundation License Version 2; {notice}"
+    note = (
+        f"Documentation of Python {version}, installed here: {_size(train)} train, {_size(val)} val "
+        f"({dropped} paragraphs of train that val has as well are left out). Licence: {licence}"
+    )
+    return Corpus("python_docs", tuple(train), tuple(val), "installed", licence, dropped, note)
+
+
+def _size(documents: Sequence[tuple[str, str]]) -> str:
+    megabytes = sum(len(text.encode("utf-8")) for _, text in documents) / 1e6
+    return f"{len(documents)} documents ({megabytes:.2f} MB)"
+
+
+def _distinct(documents: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """In the order of their names; of documents with the same text the first."""
+    first: dict[str, str] = {}
+    for name, text in sorted(documents):
+        first.setdefault(text, name)
+    return [(name, text) for text, name in first.items()]
+
+
+def _topics() -> Iterator[tuple[str, str]]:
+    """What `help("assert")` and its like print."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:  # some systems leave it out; the docstrings are most of the text
+        return
+    for name, text in topics.items():
+        yield f"topic {name}", text.strip()
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """The docstrings of each module, read and never run."""
+    with _no_collecting():
+        for file, parts in _modules(Path(sysconfig.get_path("stdlib"))):
+            text = _documentation(file)
+            if text:
+                yield f"module {'.'.join(parts).removesuffix('.__init__')}", text
+
+
+def _modules(library: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The source files of the standard library, each with the parts of its module's name."""
+    for folder, below, files in os.walk(library):
+        below[:] = [name for name in below if name.isidentifier() and name not in NOT_READ]
+        for name in files:
+            file = Path(folder, name)
+            if file.suffix == ".py" and file.stem.isidentifier():  # others cannot be imported
+                yield file, file.relative_to(library).with_suffix("").parts
+
+
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without the cyclic garbage collector, which costs a third of the time of parsing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _documentation(file: Path) -> str:
+    """All docstrings of a source file, in its order; "" where there are none or it is no Python."""
+    try:
+        content = file.read_bytes()
+        if b'"""' not in content:  # parsing takes nearly all of the time
+            return ""
+        tree = ast.parse(content)
+    except (OSError, SyntaxError, ValueError):  # a file of bad syntax is there to be tested with
+        return ""
+    return BETWEEN.join(_docstrings_of(tree))
+
+
+def _docstrings_of(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        text = ast.get_docstring(node)
+        if text and text.strip():
+            yield text.strip()
+    for block in ("body", "handlers", "orelse", "finalbody"):
+        for statement in getattr(node, block, ()):
+            if hasattr(statement, "body"):  # others hold no definitions
+                yield from _docstrings_of(statement)
+
+
+class _NoSample(Exception):
+    """Tiny Shakespeare has none: raised past `sources.find`, which would name it as a way out."""
+
+
+def _no_sample() -> dict[str, Any]:
+    raise _NoSample
+
+
+def _whole(found: sources.Found) -> str:
+    """The text put together from what a source gave; known by its checksum."""
+    text = "".join(found.parts.values())
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    if digest != SHAKESPEARE_SHA256:
+        raise DataError(
+            f"Tiny Shakespeare, {found.source}",
+            f"this is another text: its sha256 is {digest[:12]}..., not "
+            f"{SHAKESPEARE_SHA256[:12]}... Delete it and get it again.",
+        )
+    return text
+
+
+def _read_shakespeare(file: Path) -> str:
+    return _decoded(file).replace("\r\n", "\n")
+
+
+def _shakespeare_from_hub(frame: pd.DataFrame, where: str) -> str:
+    if "text" not in frame.columns:
+        raise DataError(where, f"no column 'text'. There is: {', '.join(frame.columns)}.")
+    return "".join(frame["text"]).replace("\r\n", "\n")
+
+
+SHAKESPEARE = sources.DataSet(
+    name="tiny_shakespeare",
+    title="Tiny Shakespeare",
+    mirror={"characters": "tiny_shakespeare/input.txt"},
+    read=_read_shakespeare,
+    sample=_no_sample,
+    hub=sources.Hub(
+        id="karpathy/tiny_shakespeare",
+        config="default",
+        files={
+            split: f"data/{split}-00000-of-00001.parquet"
+            for split in ("train", "validation", "test")
+        },
+    ),
+    from_hub=_shakespeare_from_hub,
+)
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+CORPORA = {"python_docs": python_docs, "tiny_shakespeare": tiny_shakespeare}
