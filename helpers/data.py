@@ -16,6 +16,7 @@ import functools
 import gc
 import hashlib
 import io
+import json
 import os
 import re
 import reprlib
@@ -518,7 +519,7 @@ def windows(
     corpus: str | Corpus = "python_docs",
     *,
     tokenizer: Any = None,
-    context_length: int = 64,
+    context_length: int | None = None,
     split: str = "train",
     source: str = "auto",
 ) -> np.ndarray:
@@ -529,8 +530,9 @@ def windows(
 
     Args:
         corpus: "python_docs", "tiny_shakespeare", or a Corpus.
-        tokenizer: anything whose `encode(text)` gives ids; None takes the bytes of the text (0-255).
-        context_length: tokens a window, 2 or more.
+        tokenizer: anything whose `encode(text)` gives ids; None takes that of the model that ships
+            (gpt_mini.keras).
+        context_length: tokens a window, 2 or more; None takes that of the model that ships.
         split: "train" or "val".
         source: where a corpus given by name comes from.
 
@@ -538,6 +540,8 @@ def windows(
         DataError: no such corpus or split, or its text is shorter than one window.
     """
     corpus = _corpus(corpus, source)
+    tokenizer = _shipped_tokenizer() if tokenizer is None else tokenizer
+    context_length = _shipped_context_length() if context_length is None else context_length
     if context_length < 2:
         problem = f"context_length={context_length}: a window needs a token to see and one to tell."
         raise DataError(corpus.name, problem)
@@ -550,6 +554,16 @@ def windows(
             f"{context_length}. Take more text or a shorter window.",
         )
     return ids[: count * context_length].reshape(count, context_length)
+
+
+def _shipped_tokenizer() -> Any:
+    from helpers import text
+
+    return text.Tokenizer.load(sources.path("gpt_mini_tokenizer.json"))
+
+
+def _shipped_context_length() -> int:
+    return json.loads(sources.path("gpt_mini.json").read_text())["config"]["context_length"]
 
 
 def _corpus(corpus: str | Corpus, source: str) -> Corpus:

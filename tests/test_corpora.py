@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from helpers import data, sources
+from helpers.text import Bytes
 
 MIRROR = os.environ.get("COURSE_DATA", "")
 
@@ -204,7 +205,7 @@ def test_shakespeare_from_the_mirror_and_as_the_hub_lays_it(monkeypatch, tmp_pat
 
 
 def test_windows_of_bytes_end_to_end(docs):
-    windows = data.windows(docs, context_length=64)
+    windows = data.windows(docs, tokenizer=Bytes(), context_length=64)
     assert windows.dtype == np.int32 and windows.shape[1] == 64
     text = "\n\n".join(docs.texts()).encode()
     assert len(windows) == len(text) // 64
@@ -212,7 +213,7 @@ def test_windows_of_bytes_end_to_end(docs):
 
 
 def test_windows_by_name_of_the_val_part(docs, capsys):
-    windows = data.windows("python_docs", split="val", context_length=128)
+    windows = data.windows("python_docs", tokenizer=Bytes(), split="val", context_length=128)
     assert len(windows) == len("\n\n".join(docs.texts("val")).encode()) // 128
     assert capsys.readouterr().out == docs.note + "\n"
 
@@ -234,14 +235,14 @@ def test_windows_with_tokenizers_of_both_kinds():
     for tokenizer in (Plain(), Library()):
         found = data.windows(small(), tokenizer=tokenizer, context_length=4)
         assert found.dtype == np.int32 and np.array_equal(found, expected)
-    with_bytes = data.windows(small("naïve é"), context_length=3)
+    with_bytes = data.windows(small("naïve é"), tokenizer=Bytes(), context_length=3)
     assert with_bytes.tolist() == np.frombuffer("naïve é".encode(), "u1").reshape(3, 3).tolist()
 
 
 def test_too_little_text_and_other_bad_calls_are_told(docs):
     with pytest.raises(data.DataError, match=r"'val' is shorter than one window: 3 tokens.*4"):
-        data.windows(small(), split="val", context_length=4)
-    assert data.windows(small(), split="val", context_length=3).shape == (1, 3)
+        data.windows(small(), tokenizer=Bytes(), split="val", context_length=4)
+    assert data.windows(small(), tokenizer=Bytes(), split="val", context_length=3).shape == (1, 3)
     with pytest.raises(data.DataError, match="context_length=1"):
         data.windows(small(), context_length=1)
     with pytest.raises(data.DataError, match="no split 'test'"):
