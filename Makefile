@@ -51,13 +51,13 @@ lab: .venv/.complete ## Open the course in JupyterLab at notebooks/00_start_here
 	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --allow-root --ServerApp.root_dir="$(LAB_FOLDER)" \
 		$(ARGS) "$(LAB_FOLDER)/notebooks/00_start_here.ipynb"
 
-test: .venv/.complete ## Run the tests, every notebook among them (ARGS="-k gpt" picks some)
+test: .venv/.backends ## Run the tests, every notebook among them (ARGS="-k gpt" picks some)
 	$(PY) -m pytest -m "not soak and not real_data and not colab" $(ARGS)
 
-test-fast: .venv/.complete ## Run the tests that take two minutes together
+test-fast: .venv/.backends ## Run the tests that take two minutes together
 	$(PY) -m pytest tests -m "not slow and not browser and not soak and not real_data and not colab" $(ARGS)
 
-test-data: .venv/.complete ## Run the tests on the real data in the folder COURSE_DATA
+test-data: .venv/.backends ## Run the tests on the real data in the folder COURSE_DATA
 	@test -d "$(COURSE_DATA)" || { echo "These tests need the real data, and COURSE_DATA$(if $(COURSE_DATA),=$(COURSE_DATA) is no folder, is not set)." >&2; \
 		echo "Say where the data is:  make test-data COURSE_DATA=/path/to/the/mirror" >&2; exit 2; }
 	$(PY) -m pytest tests -m real_data $(ARGS)
@@ -65,7 +65,7 @@ test-data: .venv/.complete ## Run the tests on the real data in the folder COURS
 test-colab: .venv/.complete ## Run the tests in an environment with Colab's versions (needs the network)
 	$(PY) -m pytest tests -m colab $(ARGS)
 
-soak: .venv/.complete ## Run the long reliability tests
+soak: .venv/.backends ## Run the long reliability tests
 	$(PY) -m pytest tests -m soak $(ARGS)
 
 run: .venv/.complete ## Execute all notebooks into build/run (or one: NB=06 PROFILE=gpu)
@@ -108,6 +108,17 @@ endif
 	$(UV) pip install --python $(PY) --require-hashes --compile-bytecode -r requirements.lock
 	$(UV) pip install --python $(PY) --no-build-isolation --no-deps -e .
 	@echo "$(CURDIR)" > $@
+
+# The tests compare with PyTorch, JAX and transformers, which readers need not have. Where they cannot
+# be installed, those tests are skipped; COURSE_BACKENDS=required (CI) makes that an error.
+.venv/.backends: .venv/.complete tests/backends.txt
+	@rm -f $@
+	@echo "Adding PyTorch, JAX and transformers, which some tests compare with."
+	@awk '/^[A-Za-z0-9]/ {sub(/ *\\$$/, ""); print}' requirements.lock > .venv/locked.txt
+	@if $(PY) -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
+		-c .venv/locked.txt -r tests/backends.txt > .venv/backends.log 2>&1; then touch $@; \
+	elif test "$(COURSE_BACKENDS)" = required; then cat .venv/backends.log >&2; exit 1; \
+	else echo "PyTorch, JAX and transformers could not be installed (see .venv/backends.log): the tests that need them are skipped."; fi
 
 .boot/.complete:
 	@rm -rf .boot

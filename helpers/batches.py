@@ -35,6 +35,10 @@ class Arrays:
         self.steps = math.ceil(self.examples / batch_size)
         self._tensors: Batch | None = None
 
+    def whole(self) -> Batch:
+        """All examples, as one batch."""
+        return self.parts
+
     def order(self, epoch: int) -> np.ndarray:
         """The examples' numbers in the order of this epoch, (examples,)."""
         if self.seed is None:
@@ -121,11 +125,13 @@ class Windows:
         seed: int = 0,
         what: str = "tokens",
     ) -> None:
-        self.tokens = np.ascontiguousarray(np.asarray(tokens).reshape(-1), dtype="int32")
+        self.tokens = _one_row(tokens, what)
         sizes = {"context_length": context_length, "batch_size": batch_size, "steps": steps}
         for name, size in sizes.items():
             if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
                 raise ValueError(f"{name} is {size!r}; it must be a whole number, 1 or more")
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
         if len(self.tokens) <= context_length:
             raise ValueError(
                 f"{what}: {len(self.tokens)} tokens are too few for a window of {context_length} "
@@ -184,6 +190,10 @@ class Windows:
 
         return Batches()
 
+    def whole(self) -> Batch:
+        """All tokens, as the first of one batch."""
+        return (self.tokens[None],)
+
     def fingerprint(self) -> str:
         """Every token, and how windows are cut."""
         sizes = (self.context_length, self.batch_size, self.steps, self.seed)
@@ -192,6 +202,21 @@ class Windows:
     def not_finite(self) -> int:
         """Whole numbers always are."""
         return 0
+
+
+def _one_row(tokens: Any, what: str) -> np.ndarray:
+    """Tokens as one row of whole numbers."""
+    row = _to_numpy(tokens)
+    if row.dtype.kind not in "iu":
+        raise ValueError(
+            f"{what} holds {row.dtype} values; tokens are whole numbers: encode the text first"
+        )
+    if row.ndim != 1:
+        raise ValueError(
+            f"{what} has the shape {row.shape}; give one long row of tokens, from which the windows "
+            "are cut. Windows that are cut already go into fit as they are"
+        )
+    return np.ascontiguousarray(row, dtype="int32")
 
 
 class Stream:
@@ -217,6 +242,10 @@ class Stream:
     def batches(self, epoch: int, first: int = 0) -> Any:
         """The batches of an epoch from step `first` on: those before it are made and dropped."""
         return _skip(self._make(epoch), first)
+
+    def whole(self) -> Batch:
+        """The first batch: more of it is not at hand."""
+        return self._sample
 
     def count(self) -> None:
         """Find out by a pass how many batches there are, where the data does not tell."""

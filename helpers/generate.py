@@ -24,7 +24,8 @@ class Sampling:
     """How the next token is chosen from the logits.
 
     Attributes:
-        temperature: logits are divided by it; 0 always takes the likeliest token (greedy).
+        temperature: logits are divided by it; 0, or below a ten-thousandth, always takes the
+            likeliest token (greedy).
         top_k: only so many of the likeliest tokens (Fan et al. 2018).
         top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2020).
         repetition_penalty: above 1, tokens that stand in the text already lose logits (Keskar et
@@ -40,16 +41,17 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
+        if not (_is_number(self.temperature) and 0 <= self.temperature < math.inf):
             raise ValueError(
                 f"temperature is {self.temperature!r}; it must be 0 (always the likeliest token) "
                 "or above"
             )
         if self.top_k is not None and not (_is_whole(self.top_k) and self.top_k >= 1):
             raise ValueError(f"top_k is {self.top_k!r}; it must be a whole number, 1 or more")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        if self.top_p is not None and not (_is_number(self.top_p) and 0 < self.top_p <= 1):
             raise ValueError(f"top_p is {self.top_p!r}; it must be above 0 and at most 1")
-        if not (self.repetition_penalty > 0 and math.isfinite(self.repetition_penalty)):
+        penalty = self.repetition_penalty
+        if not (_is_number(penalty) and 0 < penalty < math.inf):
             raise ValueError(
                 f"repetition_penalty is {self.repetition_penalty!r}; it must be above 0 (1: none)"
             )
@@ -57,7 +59,7 @@ class Sampling:
     @property
     def greedy(self) -> bool:
         """Whether nothing is drawn."""
-        return self.temperature == 0
+        return self.temperature < 1e-4
 
 
 def generate(
@@ -69,7 +71,7 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     repetition_penalty: float = 1.0,
-    stop: Sequence[int] = (),
+    stop: Sequence[int] | int = (),
     seed: int = 0,
     use_cache: bool = True,
 ) -> list:
@@ -93,12 +95,12 @@ def generate(
         ValueError: an empty prompt, one longer than the context, a token out of range, or a
             setting that cannot be.
     """
-    single = len(prompts) > 0 and _is_whole(prompts[0])
     how = Sampling(temperature, top_k, top_p, repetition_penalty)
+    prompts = ops.convert_to_numpy(prompts) if ops.is_tensor(prompts) else prompts
+    single = len(prompts) > 0 and not isinstance(prompts, str) and np.ndim(prompts[0]) == 0
+    single = single and not isinstance(prompts[0], str)
     writer = _Writer(model, [prompts] if single else prompts, how, stop, seed, use_cache)
-    if not _is_whole(max_new_tokens) or max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens is {max_new_tokens!r}; it must be 0 or more")
-    writer.write(max_new_tokens)
+    writer.write(_checked_length(max_new_tokens))
     return writer.new[0] if single else writer.new
 
 
@@ -111,7 +113,7 @@ def stream(
     top_k: int | None = None,
     top_p: float | None = None,
     repetition_penalty: float = 1.0,
-    stop: Sequence[int] = (),
+    stop: Sequence[int] | int = (),
     seed: int = 0,
 ) -> Iterator[int]:
     """The tokens that `generate` gives for one prompt, one by one as they come.
@@ -120,6 +122,10 @@ def stream(
     """
     how = Sampling(temperature, top_k, top_p, repetition_penalty)
     writer = _Writer(model, [prompt], how, stop, seed, use_cache=True)
+    return _one_by_one(writer, _checked_length(max_new_tokens))
+
+
+def _one_by_one(writer: _Writer, max_new_tokens: int) -> Iterator[int]:
     for number in range(max_new_tokens):
         writer.write(number + 1)
         if len(writer.new[0]) <= number:
@@ -141,7 +147,7 @@ def pick(logits: Any, uniform: Any, how: Sampling, temperature: Any, top_p: Any)
         (batch,), int32
     """
     logits = ops.cast(logits, "float32")
-    if how.greedy:
+    if how.greedy or how.top_k == 1:
         return ops.cast(ops.argmax(logits, axis=-1), "int32")
     logits, order = logits / temperature, None
     if how.top_k is not None or how.top_p is not None:
@@ -169,17 +175,23 @@ class _Writer:
         model: gpt.GPT,
         prompts: Sequence,
         how: Sampling,
-        stop: Sequence[int],
+        stop: Sequence[int] | int,
         seed: int,
         use_cache: bool,
     ) -> None:
+        if not isinstance(model, gpt.GPT):
+            raise TypeError(f"the model is a {type(model).__name__}; only a GPT can write")
         self.model, self.how, self.use_cache = model, how, use_cache
         self.length = model.config.context_length
         self.texts = [_checked(prompt, i, model) for i, prompt in enumerate(prompts)]
         if not self.texts:
             raise ValueError("there is no prompt: give at least one list of tokens")
+        stop = np.atleast_1d(np.asarray(stop)) if np.size(stop) else np.zeros(0, "int32")
+        if stop.size:
+            gpt.check_tokens(stop, model.config.vocab_size, "stop")
         self.stop = [int(token) for token in stop]
-        gpt.check_tokens(np.array([self.stop or [0]]), model.config.vocab_size, "stop")
+        if not _is_whole(seed) or seed < 0:
+            raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
         self.new: list[list[int]] = [[] for _ in self.texts]
         self.ended = np.zeros(len(self.texts), bool)
         self._random = [np.random.default_rng([seed, i]) for i in range(len(self.texts))]
@@ -221,18 +233,17 @@ class _Writer:
             width *= 2
         width = min(width, self.length)
 
-        def read(tokens: Any) -> list:
-            return self.model.step(tokens, self.model.empty_cache(batch), 0)[1]
-
         tokens = ops.convert_to_tensor(self.tokens[:, :width])
-        return _program(self.model, ("read", batch, width), read)(tokens)
+        return _program(self.model, ("read", batch, width), _reader(self.model, batch))(tokens)
 
     def _advance(self, wanted: int) -> None:
         stop_at = int((self.lengths + (wanted - self.made)).max()) - 1
         stop_at = min(max(stop_at, self.position + 1), self.length)
-        key = ("write", len(self.texts), self.use_cache, self.how.greedy, self.how.top_k,
-               self.how.top_p is None, self.how.repetition_penalty == 1, len(self.stop))  # fmt: skip
-        program = _program(self.model, key, self._loop)
+        how = self.how
+        drawn = None if how.greedy else (how.top_k, how.top_p is None)
+        key = ("write", len(self.texts), self.use_cache, drawn, how.repetition_penalty == 1,
+               len(self.stop))  # fmt: skip
+        program = _program(self.model, key, _loop(self.model, self.how))
         limits = self.lengths + (wanted - self.made)
         inputs = [
             self.tokens, self._uniforms(stop_at), self._seen(), self.ended, self.lengths,
@@ -259,11 +270,42 @@ class _Writer:
             self.new[i] += fresh
             self.texts[i] += fresh
 
-    def _loop(self, cache: list, *inputs: Any) -> tuple:
-        """The compiled part: from one position to another, or until all rows have ended."""
+    def _counts(self) -> np.ndarray:
+        return np.array([len(new) for new in self.new], "int32")
+
+    def _uniforms(self, stop_at: int) -> np.ndarray:
+        """The draw for each row and position, by the number of the new token it is for."""
+        found = np.zeros((len(self.texts), self.length), "float32")
+        if self.how.greedy:
+            return found
+        for i, (length, made) in enumerate(zip(self.lengths, self.made, strict=True)):
+            first, last = int(made), int(made) + stop_at - int(length) + 1
+            missing = max(0, last - len(self._drawn[i]))
+            self._drawn[i] += self._random[i].random(missing, "float32").tolist()
+            found[i, length - 1 : length - 1 + last - first] = self._drawn[i][first:last]
+        return found
+
+    def _seen(self) -> np.ndarray:
+        """1 for tokens that stand in the text, (batch, vocab_size), where that is needed."""
+        if self.how.repetition_penalty == 1:
+            return np.zeros((len(self.texts), 1), "float32")
+        found = np.zeros((len(self.texts), self.model.config.vocab_size), "float32")
+        for row, text in zip(found, self.texts, strict=True):
+            row[text] = 1
+        return found
+
+
+def _reader(model: gpt.GPT, batch_size: int) -> Callable:
+    """Tokens (batch, n) to the cache after them."""
+    return lambda tokens: model.step(tokens, model.empty_cache(batch_size), 0)[1]
+
+
+def _loop(model: gpt.GPT, how: Sampling) -> Callable:
+    """The part to compile: from one position to another, or until all rows have ended."""
+
+    def loop(cache: list, *inputs: Any) -> tuple:
         (tokens, uniforms, seen, ended, lengths, limits, stop, start, stop_at, temperature,
          top_p, penalty) = inputs  # fmt: skip
-        model, how = self.model, self.how
 
         def go_on(position: Any, tokens: Any, ended: Any, *rest: Any) -> Any:
             return ops.logical_and(position < stop_at, ops.logical_not(ops.all(ended)))
@@ -294,29 +336,7 @@ class _Writer:
         position, tokens, ended, _, *cache = ops.while_loop(go_on, one, start)
         return _pairs(cache), position, tokens, ended
 
-    def _counts(self) -> np.ndarray:
-        return np.array([len(new) for new in self.new], "int32")
-
-    def _uniforms(self, stop_at: int) -> np.ndarray:
-        """The draw for each row and position, by the number of the new token it is for."""
-        found = np.zeros((len(self.texts), self.length), "float32")
-        if self.how.greedy:
-            return found
-        for i, (length, made) in enumerate(zip(self.lengths, self.made, strict=True)):
-            first, last = int(made), int(made) + stop_at - int(length) + 1
-            missing = max(0, last - len(self._drawn[i]))
-            self._drawn[i] += self._random[i].random(missing, "float32").tolist()
-            found[i, length - 1 : length - 1 + last - first] = self._drawn[i][first:last]
-        return found
-
-    def _seen(self) -> np.ndarray:
-        """1 for tokens that stand in the text, (batch, vocab_size), where that is needed."""
-        if self.how.repetition_penalty == 1:
-            return np.zeros((len(self.texts), 1), "float32")
-        found = np.zeros((len(self.texts), self.model.config.vocab_size), "float32")
-        for row, text in zip(found, self.texts, strict=True):
-            row[text] = 1
-        return found
+    return loop
 
 
 def _penalised(logits: Any, seen: Any, penalty: Any) -> Any:
@@ -350,7 +370,10 @@ def _checked(prompt: Any, number: int, model: gpt.GPT) -> list[int]:
     """
     if isinstance(prompt, str):
         raise TypeError("a prompt is a list of tokens: encode the text with the model's tokenizer")
-    prompt = np.asarray(prompt)
+    try:
+        prompt = np.asarray(prompt)
+    except ValueError:
+        raise ValueError(f"prompt {number} is no plain list of tokens: {prompt!r}") from None
     if prompt.size == 0:
         raise ValueError(
             f"prompt {number} is empty: give it at least one token, for instance a line break"
@@ -365,6 +388,18 @@ def _checked(prompt: Any, number: int, model: gpt.GPT) -> list[int]:
         )
     gpt.check_tokens(prompt, model.config.vocab_size, f"prompt {number}")
     return prompt.tolist()
+
+
+def _checked_length(max_new_tokens: Any) -> int:
+    if not _is_whole(max_new_tokens) or max_new_tokens < 0:
+        raise ValueError(
+            f"max_new_tokens is {max_new_tokens!r}; it must be a whole number, 0 or more"
+        )
+    return int(max_new_tokens)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _is_whole(value: Any) -> bool:

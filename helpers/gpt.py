@@ -51,8 +51,8 @@ class GPTConfig:
         activation: "gelu", "relu2" or "swiglu".
         bias: whether the matrices have biases.
         tied: the output reuses the token embeddings.
-        bytes_per_token: text bytes that a token stands for on average; by it the loss is told in
-            bits per byte, which compares models of different tokenizers.
+        bytes_per_token: text bytes that a token stands for on average (1.0 if tokens are bytes). With
+            it the loss is told in bits per byte, too, which compares models of different tokenizers.
 
     Raises:
         ValueError: a size that cannot be; the message names the field.
@@ -72,7 +72,7 @@ class GPTConfig:
     activation: str | None = None
     bias: bool | None = None
     tied: bool = True
-    bytes_per_token: float = 1.0
+    bytes_per_token: float | None = None
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -117,10 +117,16 @@ class GPTConfig:
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
             if not optional and not (whole and value >= 1):
                 raise ValueError(f"{name} is {value!r}; it must be a whole number, 1 or more")
-        if not 0 <= self.dropout < 1:
+        if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}; it must be at least 0 and below 1")
-        if not self.bytes_per_token > 0:
-            raise ValueError(f"bytes_per_token is {self.bytes_per_token!r}; it must be above 0")
+        size = self.bytes_per_token
+        if size is not None and not (_is_number(size) and 0 < size < math.inf):
+            raise ValueError(f"bytes_per_token is {size!r}; it must be above 0")
+        for name in ("bias", "tied"):
+            if getattr(self, name) not in (
+                (None, True, False) if name == "bias" else (True, False)
+            ):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be True or False")
 
     def _check_shape(self) -> None:
         layers.check_heads(self.num_heads, self.num_kv_heads)
@@ -147,11 +153,18 @@ class GPT(keras.Model):
         config: a `GPTConfig`, or its fields as a dict.
 
     Raises:
-        ValueError: tokens without a batch axis, too long, or out of range.
+        TypeError: the configuration is none.
+        ValueError: tokens without a batch axis, or longer than the context. That they are in range
+            is seen to by `fit`, `training.fit` and `generate`, which have them as numbers.
     """
 
     def __init__(self, config: GPTConfig | dict, **kwargs) -> None:
         super().__init__(**kwargs)
+        if not isinstance(config, GPTConfig | dict):
+            raise TypeError(
+                f"config is {config!r}; give a GPTConfig, for instance "
+                "GPT(GPTConfig.of('nano', vocab_size=256))"
+            )
         self.config = config = GPTConfig(**config) if isinstance(config, dict) else config
         policy = self.dtype_policy
         # What writes to the running sum starts smaller, the more layers there are (GPT-2).
@@ -245,6 +258,7 @@ class GPT(keras.Model):
         return self.token_embedding.logits(x) if tied else self.output_layer(x)
 
     def _check_shape(self, tokens: Any) -> Any:
+        _refuse_columns(tokens)
         shape = tuple(tokens.shape)
         if len(shape) != 2:
             raise ValueError(
@@ -284,22 +298,50 @@ class GPT(keras.Model):
     def get_compile_config(self) -> dict | None:
         """What the model was compiled with, and whether its optimizer has begun."""
         config = super().get_compile_config()
-        return config and {**config, "begun": bool(self.optimizer and self.optimizer.built)}
+        begun = bool(self.optimizer and self.optimizer.built)
+        return config and {**config, "begun": begun, "plain": self.jit_compile is False}
 
     def compile_from_config(self, config: dict) -> None:
         """As the saved model was compiled, by what this backend compiles with."""
-        begun = config.pop("begun", False)
+        config = dict(config)
+        begun, plain = config.pop("begun", False), config.pop("plain", False)
         settings = keras.saving.deserialize_keras_object(config)
         settings.pop("jit_compile", None)
-        self.compile(**settings)
+        # A reader who switched compiling off on TensorFlow, where it is on, meant it.
+        off = plain and keras.backend.backend() == "tensorflow"
+        self.compile(**settings, **({"jit_compile": False} if off else {}))
         if begun:
             self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.fit`; windows of tokens (N, time) need no targets."""
-        check_tokens(x, self.config.vocab_size)
+        y = args[0] if args else kwargs.get("y")
+        if hasattr(x, "shape"):
+            self.check_data(x, y)
         _refuse_single_windows(x)
         return super().fit(x, *args, **kwargs)
+
+    def check_data(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
+        """Whether these can be tokens and targets of this model, before the first step.
+
+        Raises:
+            ValueError: the message names what is wrong and what to do.
+        """
+        _refuse_columns(x)
+        check_tokens(x, self.config.vocab_size)
+        if y is None or self.loss is not None:
+            return
+        check_tokens(y, self.config.vocab_size, "y")
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(
+                f"the targets have the shape {tuple(y.shape)}, and the tokens {tuple(x.shape)}: a "
+                "GPT has one target for each token. Leave them out to predict the next token"
+            )
+        if x.shape[-1] > 1 and np.array_equal(_array(x), _array(y)):
+            raise ValueError(
+                "the targets are the inputs themselves, so the model would learn to copy: leave y "
+                "(or the column labels) out; it shifts the tokens by itself"
+            )
 
     def compute_loss(
         self,
@@ -329,10 +371,11 @@ class GPT(keras.Model):
         return mean_nats(y_pred, y, sample_weight)
 
     def get_metrics_result(self) -> dict:
-        """Keras's own, and the loss in bits per byte."""
+        """Keras's own, and the loss in bits per byte where the tokens' size is known."""
         found = super().get_metrics_result()
-        if self.loss is None and "loss" in found:
-            found["bits_per_byte"] = found["loss"] / (math.log(2) * self.config.bytes_per_token)
+        size = self.config.bytes_per_token
+        if self.loss is None and size is not None and "loss" in found:
+            found["bits_per_byte"] = found["loss"] / (math.log(2) * size)
         return found
 
     # Saving
@@ -392,16 +435,23 @@ def bits_per_byte(
         model: a GPT.
         tokens: the whole text as token ids, (length,).
         num_bytes: length of the text in bytes of UTF-8.
-        overlap: share of each window that was judged before and serves as context only.
+        overlap: share of each window that was judged before and serves as context only; 0 or more
+            and below 1.
         batch_size: windows judged at once.
 
     Raises:
-        ValueError: no tokens, a token out of range, or num_bytes below 1.
+        ValueError: no tokens, a token out of range, or a number that cannot be.
     """
-    tokens = np.asarray(tokens, "int32").reshape(-1)
+    if not 0 <= overlap < 1 or batch_size < 1:
+        raise ValueError(
+            f"overlap is {overlap!r} and batch_size {batch_size!r}; an overlap is at least 0 and "
+            "below 1, a batch at least 1"
+        )
+    tokens = np.asarray(tokens).reshape(-1)
     if not len(tokens) or num_bytes < 1:
         raise ValueError(f"{len(tokens)} tokens of {num_bytes} bytes: there is nothing to judge")
-    check_tokens(tokens, model.config.vocab_size)
+    check_tokens(tokens, model.config.vocab_size, "the text")
+    tokens = tokens.astype("int32")
     total = math.log(model.config.vocab_size)
     for windows, counted in _judged(tokens, model.config.context_length, overlap, batch_size):
         each = ops.convert_to_numpy(_window_nats(model, windows))
@@ -445,7 +495,11 @@ def compiled(model: keras.Model, function: Any) -> Any:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True)
+        # Without AutoGraph, which would read the source file anew, as it is by then.
+        program = tf.function(function, jit_compile=True, autograph=False)
+        # Each program of a loop is another function; TensorFlow takes them for one, made again.
+        program._omit_frequent_tracing_warning = True
+        return program
     if backend == "jax":
         import jax
 
@@ -467,8 +521,7 @@ def check_tokens(tokens: Any, vocab_size: int, what: str = "x") -> None:
     Raises:
         ValueError: one is not a whole number, below 0, or as large as the vocabulary.
     """
-    if not isinstance(tokens, np.ndarray):
-        return
+    tokens = _array(tokens)
     if tokens.dtype.kind not in "iu":
         raise ValueError(
             f"{what} holds {tokens.dtype} numbers; tokens are whole numbers: encode the text first"
@@ -484,6 +537,23 @@ def check_tokens(tokens: Any, vocab_size: int, what: str = "x") -> None:
         raise ValueError(
             f"{what} holds the token {wrong} (at {place}), and the model knows 0 to "
             f"{vocab_size - 1}: was the text encoded by the model's own tokenizer?"
+        )
+
+
+def _array(tokens: Any) -> np.ndarray:
+    return ops.convert_to_numpy(tokens) if ops.is_tensor(tokens) else np.asarray(tokens)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _refuse_columns(tokens: Any) -> None:
+    """A tokenised set of the Hub has several columns, of which a GPT takes one."""
+    if isinstance(tokens, dict):
+        raise ValueError(
+            f"a GPT takes one array of tokens, and got the columns {', '.join(tokens)}: select one "
+            "of them, for instance dataset.select_columns('input_ids')"
         )
 
 

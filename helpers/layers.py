@@ -16,7 +16,7 @@ ACTIVATIONS = ("gelu", "relu2", "swiglu")
 NORMS = ("layer", "rms")
 EPSILON = 1e-5  # as in GPT-2 and Llama 2
 ROTARY_BASE = 10_000.0
-ONE_HOT_UP_TO = 512  # below it, a product with one-hot rows is faster than looking rows up
+ONE_HOT_UP_TO = 512  # tokens; so far a product with one-hot rows is faster than looking rows up
 
 
 def causal_mask(length: int) -> Any:
@@ -78,12 +78,12 @@ class Embedding(keras.layers.Layer):
     Args:
         vocab_size: rows of the table.
         embed_dim: its columns.
-        initializer: of the table.
+        stddev: of the starting values.
     """
 
-    def __init__(self, vocab_size: int, embed_dim: int, initializer: Any = 0.02, **kwargs) -> None:
+    def __init__(self, vocab_size: int, embed_dim: int, stddev: float = 0.02, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.vocab_size, self.embed_dim, self.stddev = vocab_size, embed_dim, initializer
+        self.vocab_size, self.embed_dim, self.stddev = vocab_size, embed_dim, stddev
 
     def build(self, input_shape: Any = None) -> None:
         """One matrix, (vocab_size, embed_dim)."""
@@ -109,7 +109,7 @@ class Embedding(keras.layers.Layer):
     def get_config(self) -> dict:
         """What is needed to make the layer again."""
         sizes = {"vocab_size": self.vocab_size, "embed_dim": self.embed_dim}
-        return {**super().get_config(), **sizes, "initializer": self.stddev}
+        return {**super().get_config(), **sizes, "stddev": self.stddev}
 
 
 @keras.saving.register_keras_serializable("helpers")
@@ -237,9 +237,9 @@ class Attention(keras.layers.Layer):
         )
         return self.output_projection(x)
 
-    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_shape(self, x_shape: Any, *args: Any, **kwargs: Any) -> Any:
         """As the input."""
-        return input_shape
+        return x_shape
 
     def get_config(self) -> dict:
         """What is needed to make the layer again."""
@@ -380,9 +380,9 @@ class Block(keras.layers.Layer):
     def _drop(self, x: Any, training: Any) -> Any:
         return x if self.dropout is None else self.dropout(x, training=training)
 
-    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_shape(self, x_shape: Any, *args: Any, **kwargs: Any) -> Any:
         """As the input."""
-        return input_shape
+        return x_shape
 
     def get_config(self) -> dict:
         """What is needed to make the layer again."""

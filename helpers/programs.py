@@ -11,9 +11,8 @@ from typing import Any
 
 from helpers import batches
 
-WISHED = (
-    0.2  # seconds that a call of the program should take, so that bars move and interrupts work
-)
+# Seconds that a call of the program should take, so that bars move and an interrupt is heeded.
+WISHED = 0.2
 MOST = 4096  # steps a call
 
 
@@ -37,9 +36,14 @@ def _before_steps(callback: Any) -> bool:
     """Whether a callback has something to do before each step."""
     import keras
 
+    if getattr(callback, "works_in_programs", False):
+        return False
     plain = keras.callbacks.Callback
-    names = ("on_train_batch_begin", "on_batch_begin")
-    return any(getattr(type(callback), name, None) is not getattr(plain, name) for name in names)
+    for name in ("on_train_batch_begin", "on_batch_begin"):
+        own = getattr(callback, name, None)  # on the object: a LambdaCallback keeps it there
+        if getattr(own, "__func__", own) is not getattr(plain, name):
+            return True
+    return False
 
 
 class Program:
@@ -80,7 +84,9 @@ class Program:
         import tensorflow as tf
 
         model, data = self.model, self.data
-        tensors = data.tensors()
+        with tf.device("GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"):
+            # There for good: what an XLA program captures elsewhere is copied at each call.
+            tensors = batches.mapped(tf.identity, data.tensors())
 
         def one(step: Any, stop: Any, rows: Any) -> tuple:
             model.train_step(data.cut(tensors, rows[step]))

@@ -166,6 +166,9 @@ def fit(
         validation_data, batch_size
     )  # fmt: skip
     best = None if keep_best is None else _Best.of(keep_best, held_out is not None)
+    for part in (data, held_out):
+        if part is not None and hasattr(model, "check_data"):
+            model.check_data(*part.whole())
     run = _Run(model, data, held_out, epochs, best, list(callbacks), progress)
     if seconds is not None:
         run.budget = _Budget.of(model.optimizer, seconds, anneal)
@@ -239,7 +242,7 @@ class _Budget:
     seconds: float
     peak: float | None  # the learning rate that it rises to; None leaves it alone
     ready: float | None = None  # seconds when the first step, which compiles, was done
-    validation: float = 0.0  # seconds that a validation takes
+    validation: float = 0.0  # seconds that validation and callbacks take at the end of an epoch
 
     @classmethod
     def of(cls, optimizer: Any, seconds: float, anneal: bool) -> _Budget:
@@ -504,6 +507,11 @@ class _Run:
         if self.budget.ready is None:
             self.clock.tick()
             self.budget.ready = self.clock.seconds
+            if self.budget.ready > self.budget.seconds / 2:
+                _say(
+                    f"Compiling took {self.budget.ready:.0f} of {self.budget.seconds:g} s, so little "
+                    "is left to train in: give more seconds."
+                )
         self._set_rate()
         if self.budget.left(self.clock.seconds) <= 0:
             self.model.stop_training = True
@@ -571,18 +579,30 @@ class _Run:
             took = self.clock.tick()
             if self.budget is not None and self.done:  # the first one compiles, too
                 self.budget.validation = took
+        elif self.budget is not None:
+            self.budget.validation = 0.0
         self.clock.tick()
         if self.best is not None:
             self.best.look(self.epoch + 1, logs, self.model)
         self._bar.show(self.step, logs, self.clock.rate())
         self.done.append({"epoch": self.epoch + 1, **logs, "seconds": self.clock.epoch})
         self.user.on_epoch_end(self.epoch, logs)
+        self._count_callbacks()
         self.stopped = self.stopped or bool(self.model.stop_training)
         self.made = self._total()
         self.epoch, self.step, self.logs, self.clock.epoch = self.epoch + 1, 0, None, 0.0
         if self.epoch < self.epochs and not self.stopped:
             self._heed()
             self._save_if_due()
+
+    def _count_callbacks(self) -> None:
+        """What the callbacks took belongs to the epoch, and comes out of the time budget, too."""
+        took = self.clock.tick()
+        self.done[-1]["seconds"] = self.clock.epoch
+        if self.budget is not None:
+            self.budget.validation += took if len(self.done) > 1 else 0.0
+            if self.budget.left(self.clock.seconds) <= 0:
+                self.stopped = True
 
     def _validate(self) -> dict[str, float]:
         """As `model.evaluate` does; if it is interrupted, the run still stands before it."""
@@ -698,7 +718,7 @@ class _Run:
             _LEFT[self.model] = {}
             with contextlib.suppress(OSError):
                 self.keeper.finish({"steps": self.made})
-        examples = self._examples(self.steps) * len(self.done)
+        examples = self.made * self.data.batch_size
         return History(
             epochs=self.done,
             seconds=self.clock.seconds,
@@ -979,8 +999,9 @@ def _check(
         )
     if (epochs is None) == (seconds is None):
         raise ValueError("say how long to train: either epochs=... or seconds=...")
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ValueError(f"seconds is {seconds!r}; it must be above 0")
+    number = isinstance(seconds, int | float | np.number) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and 0 < seconds < math.inf):
+        raise ValueError(f"seconds is {seconds!r}; it must be a number above 0")
     whole = isinstance(epochs, int | np.integer) and not isinstance(epochs, bool)
     if epochs is not None and not (whole and epochs >= 1):
         raise ValueError(f"epochs is {epochs!r}; it must be a whole number, 1 or more")

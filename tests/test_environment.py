@@ -192,6 +192,7 @@ esac
 echo "python $*|COURSE_DATA=$COURSE_DATA|VIRTUAL_ENV=$VIRTUAL_ENV" >>"$WORKSHOP/log"
 case "$*" in
   "-m venv "*) mkdir -p "$3/bin"; [ -e "$WORKSHOP/no-venv" ] && exit 1; cp "$0" "$3/bin/python";;
+  *backends.txt) if [ -e "$WORKSHOP/offline" ]; then echo "no network" >&2; exit 1; fi;;
   "-m pip install "*) cp "$WORKSHOP/uv" "$(dirname "$0")/uv";;
 esac
 """
@@ -211,8 +212,9 @@ class Workshop:
         self.base, self.bin, self.folder = base, base / "bin", base / "a course"
         self.bin.mkdir()
         self.folder.mkdir()
-        for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-            shutil.copy(ROOT / name, self.folder)
+        (self.folder / "tests").mkdir()
+        for name in ("Makefile", "pyproject.toml", "requirements.lock", "tests/backends.txt"):
+            shutil.copy(ROOT / name, self.folder / name)
         for name in TOOLS:
             (self.bin / name).symlink_to(shutil.which(name))
         self.put(self.bin / "python3", PYTHON)
@@ -253,7 +255,8 @@ def called(calls, *beginnings):
 
 
 SET_UP = ("uv venv", "uv pip install --python .venv/bin/python --require-hashes",
-          "uv pip install --python .venv/bin/python --no-build-isolation --no-deps -e .")  # fmt: skip
+          "uv pip install --python .venv/bin/python --no-build-isolation --no-deps -e .",
+          "python -m pip install --quiet")  # fmt: skip
 
 
 @needs_make
@@ -316,6 +319,45 @@ def test_a_folder_that_was_moved_or_lost_its_python_is_set_up_anew(workshop):
     assert called(workshop.make("test", cwd=moved)[1], *SET_UP, "python -m pytest")
     (moved / ".venv/bin/python").unlink()
     assert called(workshop.make("test", cwd=moved)[1], *SET_UP, "python -m pytest")
+
+
+@needs_make
+def test_the_other_backends_change_nothing_that_is_locked(workshop):
+    workshop.with_uv().make("test")
+    [call] = [c for c in workshop.make("-W", "tests/backends.txt", "test")[1] if "pip install" in c]
+    assert "-r tests/backends.txt" in call and "-c .venv/locked.txt" in call
+    constraints = (workshop.folder / ".venv" / "locked.txt").read_text().splitlines()
+    assert len(constraints) == len(list(pins())) and "--hash" not in "".join(constraints)
+    assert all(Requirement(line).specifier for line in constraints)
+    assert not {"torch", "jax"} & {Requirement(line).name for line in constraints}
+
+
+@needs_make
+def test_where_the_other_backends_cannot_be_had_the_tests_still_run_but_not_in_ci(workshop):
+    workshop.with_uv()
+    (workshop.base / "offline").touch()
+    status, calls, said = workshop.make("test")
+    assert status == 0 and called(calls, *SET_UP, "python -m pytest")
+    assert [line for line in said.splitlines() if "could not be installed" in line]
+    status, calls, said = workshop.make("test", COURSE_BACKENDS="required")
+    assert status != 0 and called(calls, SET_UP[-1]) and "no network" in said
+    (workshop.base / "offline").unlink()
+    assert called(workshop.make("test")[1], SET_UP[-1], "python -m pytest")
+    assert called(workshop.make("test")[1], "python -m pytest")
+
+
+@needs_make
+def test_readers_do_not_wait_for_the_other_backends(workshop):
+    status, calls, _ = workshop.with_uv().make("run")
+    assert status == 0 and called(calls, *SET_UP[:-1], "python -m tools.notebooks run")
+
+
+def test_the_other_backends_are_pinned_and_outside_the_lock():
+    lines = (ROOT / "tests" / "backends.txt").read_text().splitlines()
+    needs = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert {"torch", "jax", "jaxlib", "transformers"} <= {need.name for need in needs}
+    assert all(str(need.specifier).startswith("==") for need in needs)
+    assert not {need.name for need in needs} & {name for name, *_ in pins()}
 
 
 @needs_make

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import cost, gpt, layers
+from helpers import cost, gpt, layers, training
 
 TINY = {"context_length": 8, "num_layers": 2, "num_heads": 4, "embed_dim": 16}
 RNG = np.random.default_rng(0)
@@ -81,6 +81,9 @@ def test_it_is_frozen_and_changes_by_a_copy():
         ({"positions": "none"}, "positions is 'none'"),
         ({"embed_dim": 20, "style": "llama"}, "is even"),
         ({"bytes_per_token": 0}, "bytes_per_token is 0"),
+        ({"dropout": "0.1"}, "dropout is '0.1'"),
+        ({"bias": "yes"}, "bias is 'yes'"),
+        ({"tied": None}, "tied is None"),
     ],
 )
 def test_what_cannot_be_is_refused(about, words):
@@ -124,7 +127,7 @@ def test_windows_that_cannot_be_are_refused_by_fit(tokens, words):
 
 @pytest.mark.parametrize("vocab_size", [11, layers.ONE_HOT_UP_TO + 1])
 def test_the_loss_without_targets_is_that_of_the_shifted_tokens(vocab_size):
-    model = build(vocab_size=vocab_size)
+    model = build(vocab_size=vocab_size, bytes_per_token=1.0)
     model.compile(run_eagerly=True)
     tokens = rows(vocab_size=vocab_size)
     logits = numpy(model(tokens)).astype("float64")[:, :-1]
@@ -134,6 +137,68 @@ def test_the_loss_without_targets_is_that_of_the_shifted_tokens(vocab_size):
     assert found["loss"] == pytest.approx(expected, rel=1e-5)
     assert found["bits_per_byte"] == pytest.approx(expected / math.log(2), rel=1e-5)
     assert expected > 0.5
+
+
+def test_bits_are_not_told_where_the_size_of_a_token_is_not_known():
+    model = build()
+    model.compile(run_eagerly=True)
+    assert set(model.evaluate(rows(), verbose=0, return_dict=True)) == {"loss"}
+
+
+@pytest.mark.parametrize("overlap", [-1, 1.0, 2])
+def test_an_overlap_that_would_not_judge_the_text_is_refused(overlap):
+    with pytest.raises(ValueError, match="below 1"):
+        gpt.bits_per_byte(build(), np.arange(20) % 11, 20, overlap=overlap)
+
+
+@pytest.mark.parametrize("style", gpt.STYLES)
+def test_it_has_a_summary(style):
+    lines = []
+    build(style).summary(print_fn=lambda line, **about: lines.append(line))
+    assert "block_1" in "\n".join(lines)
+
+
+TABLE = {"input_ids": rows(), "attention_mask": rows()}
+WRONG_DATA = [
+    (lambda: (rows() + 5,), "knows 0 to 10"),
+    (lambda: (rows() * 0.5,), "encode the text first"),
+    (lambda: (rows(), rows() + 5), "y holds the token"),
+    (lambda: (rows(), rows()[:, :4]), r"targets have the shape \(12, 4\)"),
+    (lambda: (TABLE["input_ids"], TABLE["input_ids"]), "learn to copy"),
+    (lambda: (TABLE,), r"select_columns\('input_ids'\)"),
+]
+
+
+@pytest.mark.parametrize("make, words", WRONG_DATA)
+def test_data_that_cannot_be_tokens_is_refused_by_our_fit(make, words):
+    model = build()
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match=words):
+        training.fit(model, *make(), epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("make, words", WRONG_DATA[:-1])
+def test_data_that_cannot_be_tokens_is_refused_by_kerass_fit(make, words):
+    model = build()
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match=words):
+        model.fit(*make(), verbose=0)
+
+
+def test_windows_out_of_range_are_refused():
+    model = build()
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match="the token 99"):
+        training.fit(model, training.windows(np.arange(100), 8, 4), epochs=1, progress=False)
+    tokens = np.arange(100) % 11
+    with pytest.raises(ValueError, match="the token -"):
+        training.fit(model, training.windows(tokens, 8, 4), epochs=1, progress=False,
+                     validation_data=rows() - 5)  # fmt: skip
+
+
+def test_what_is_no_configuration_is_refused():
+    with pytest.raises(TypeError, match=r"GPTConfig.of\('nano'"):
+        gpt.GPT("nano")
 
 
 def test_weights_say_which_targets_count():
@@ -201,6 +266,7 @@ def test_a_saved_model_loads_compiled_and_trains_on(style, tmp_path):
     assert loaded.config == model.config
     ours, theirs = ([numpy(v) for v in m.optimizer.variables] for m in (model, loaded))
     assert len(ours) > 5 and all(map(np.array_equal, ours, theirs))
+    assert loaded.jit_compile is False  # as it was compiled
     loaded.fit(tokens, batch_size=32, verbose=0)
     assert int(loaded.optimizer.iterations) == 4
 
