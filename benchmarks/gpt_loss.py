@@ -23,7 +23,7 @@ import numpy as np
 
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH = 4, 4, 128, 64, 12
 PEAK, FLOOR, WARM_UP = 1e-3, 1e-4, 100  # learning rate and steps of the usual settings
-RATE = 1e-2  # ours
+RATE = 3e-3  # ours
 JUDGED = 256  # validation windows at once
 
 

@@ -10,6 +10,8 @@ What a notebook calls:
     gpt          the GPT model, its sizes and its judgement in bits per byte
     generate     text from a GPT: sampling with a cache
     layers       attention, norms, blocks
+    hub          open weights: a GPT-2 in the Hub's layout, checked and loaded
+    instructions questions with answers made from docstrings, and preferences
     ngrams       character n-grams, the baseline of every language model
     finders      a learning rate, a batch size
     watch        a live loss curve, samples while training

@@ -273,11 +273,11 @@ class GPT(keras.Model):
         return shape[1] if shape[1] is not None else ops.shape(tokens)[1]
 
     @classmethod
-    def from_hub(cls, name: str, source: str = "auto") -> GPT:
+    def from_hub(cls, name: Any, source: str = "auto") -> GPT:
         """A GPT-2 with its published weights, by its name on the Hub or from a local folder.
 
         Args:
-            name: "openai-community/gpt2", or a folder in the Hub's layout.
+            name: "openai-community/gpt2", a folder in the Hub's layout, or what `hub.find` gave.
             source: as everywhere; see `helpers.hub.load_gpt2`, which does it.
         """
         from helpers import hub
@@ -297,9 +297,10 @@ class GPT(keras.Model):
 
     def get_compile_config(self) -> dict | None:
         """What the model was compiled with, and whether its optimizer has begun."""
-        config = super().get_compile_config()
-        begun = bool(self.optimizer and self.optimizer.built)
-        return config and {**config, "begun": begun, "plain": self.jit_compile is False}
+        config = super().get_compile_config() if self.compiled else None
+        if not config:
+            return config
+        return {**config, "begun": self.optimizer.built, "plain": self.jit_compile is False}
 
     def compile_from_config(self, config: dict) -> None:
         """As the saved model was compiled, by what this backend compiles with."""

@@ -785,7 +785,7 @@ def load_gpt2(
     revision: str = "main",
     dtype: Any = None,
     dropout: float = 0.0,
-    bytes_per_token: float = 1.0,
+    bytes_per_token: float | None = None,
 ) -> gpt.GPT:
     """A GPT-2 from the Hub, the mirror or a folder, as our `GPT`. One line says which.
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_is_refused_in_words(x, y, size, words):
         batches.of(x, y, size, 0, "x")
 
 
-@pytest.mark.parametrize("data", [(X, Y[:3]), (X[:0], Y[:0]), (X,), X, 5])
+@pytest.mark.parametrize("data", [(X, Y[:3]), (X[:0], Y[:0]), (X,), 5])
 def test_validation_data_that_cannot_be_is_refused(data):
     with pytest.raises((ValueError, TypeError), match="validation_data"):
         batches.for_validation(data, 16)
