@@ -4,8 +4,9 @@ Run from the project's folder, on a quiet machine:
 
     python benchmarks/gpt_loss.py [--minutes 3] [--rounds 3]
 
-Both read Python's documentation as characters (training part), with 4 layers, 4 heads, width 128,
-context 64 and batch 12, on two threads, and are judged on the same windows of the validation part.
+Both read Python's documentation as characters (training part), with 4 layers, 4 heads, width 128 and
+batch 12, on two threads, and are judged on the same characters of the validation part, in windows as
+long as their context: 64 there, 128 here, which is part of the recipe.
 The minutes begin once framework and text are loaded: making the model and compiling count.
 """
 
@@ -23,12 +24,12 @@ import numpy as np
 
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH = 4, 4, 128, 64, 12
 PEAK, FLOOR, WARM_UP = 1e-3, 1e-4, 100  # learning rate and steps of the usual settings
-RATE = 3e-3  # ours
-JUDGED = 256  # validation windows at once
+OUR_CONTEXT, OUR_PEAK = 128, 3e-3
+JUDGED = 128  # validation windows at once
 
 
-def text() -> tuple[np.ndarray, np.ndarray, int]:
-    """Training characters, validation windows (N, CONTEXT + 1), and how many kinds there are."""
+def text(context: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Training characters, validation windows (N, context + 1), and how many kinds there are."""
     from helpers import data
     from helpers import text as tokenizers
 
@@ -36,26 +37,25 @@ def text() -> tuple[np.ndarray, np.ndarray, int]:
         corpus = data.python_docs()
     characters = tokenizers.Characters("".join(corpus.texts("train")))
     train, val = (data.tokens(corpus, tokenizer=characters, split=s) for s in ("train", "val"))
-    count = (len(val) - 1) // CONTEXT // JUDGED * JUDGED
-    starts = np.arange(count)[:, None] * CONTEXT
-    return train, val[starts + np.arange(CONTEXT + 1)], characters.vocab_size
+    longest = max(CONTEXT, OUR_CONTEXT) * JUDGED  # of which both contexts fill the same places
+    starts = np.arange(0, (len(val) - 1) // longest * longest, context)[:, None]
+    return train, val[starts + np.arange(context + 1)], characters.vocab_size
 
 
 def ours(minutes: float, seed: int) -> dict:
-    """Rotary positions, RMSNorm, squared ReLU; Muon; a high rate that falls to zero."""
+    """Rotary positions, RMSNorm, SwiGLU; Muon; a high rate that falls to zero."""
     import keras
 
     from helpers import gpt, training
 
-    train, windows, vocab = text()
+    train, windows, vocab = text(OUR_CONTEXT)
     started = time.perf_counter()
     keras.utils.set_random_seed(seed)
     model = gpt.GPT(gpt.GPTConfig(
-        vocab, CONTEXT, LAYERS, HEADS, WIDTH, style="llama", activation="relu2",
-        num_kv_heads=HEADS,
+        vocab, OUR_CONTEXT, LAYERS, HEADS, WIDTH, style="llama", num_kv_heads=HEADS
     ))  # fmt: skip
     model.compile(optimizer=recipe())
-    data = training.windows(train, CONTEXT, BATCH, seed=seed)
+    data = training.windows(train, OUR_CONTEXT, BATCH, seed=seed)
     left = 60 * minutes - (time.perf_counter() - started)
     history = training.fit(model, data, seconds=left, seed=seed)
     took = time.perf_counter() - started
@@ -68,7 +68,7 @@ def recipe() -> object:
     """Muon for the matrices between, Adam for embeddings and norms; `fit` lowers the rate to 0."""
     import keras
 
-    return keras.optimizers.Muon(learning_rate=RATE, adam_lr_ratio=0.5, adam_beta_2=0.99)
+    return keras.optimizers.Muon(learning_rate=OUR_PEAK, adam_beta_2=0.99)
 
 
 def theirs(minutes: float, seed: int) -> dict:
@@ -77,7 +77,7 @@ def theirs(minutes: float, seed: int) -> dict:
     import torch
 
     torch.set_num_threads(int(alternation.THREADS))
-    train, windows, vocab = text()
+    train, windows, vocab = text(CONTEXT)
     started, budget = time.perf_counter(), 60 * minutes
     torch.manual_seed(seed)
 

@@ -104,12 +104,13 @@ def colab(tmp_path_factory):
     """An environment with Colab's versions, a `google.colab` in it, and a kernel that uses it."""
     folder = ROOT / "build" / "colab"
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
+    wanted, complete = (ROOT / "tests" / "colab.txt").read_text("utf-8"), folder / "complete"
+    if not complete.exists() or complete.read_text("utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python_313(), "-m", "venv", str(folder)], check=True)
         requirements = str(ROOT / "tests" / "colab.txt")
         subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", requirements], check=True)
-        (folder / "complete").touch()
+        complete.write_text(wanted, "utf-8")
     site = subprocess.run(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip

@@ -66,7 +66,7 @@ def test_the_receipt_says_how_well_it_predicts(model, tokenizer, docs):
 
 
 def test_it_writes_words_of_its_subject(model, tokenizer):
-    prompt = tokenizer.encode("Return the number of ")
+    prompt = tokenizer.encode("Return the number of")
     written = tokenizer.decode(generate.generate(model, prompt, 60, temperature=0))
     known = set("".join(data.python_docs().texts("train")).split())
     words = written.split()[:-1]  # the last one may be cut short
