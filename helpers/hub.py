@@ -202,7 +202,9 @@ def _is_path(name: str) -> bool:
     if not name.strip():
         raise sources.SourceError("the name is empty: give a folder or a name of the Hub")
     spelled = name.startswith((".", "~", os.sep)) or "\\" in name or name.count("/") > 1
-    return spelled or Path(name).exists() or name.lower().endswith((*PICKLES, ".safetensors"))
+    with contextlib.suppress(OSError):  # a name that no file can have
+        spelled = spelled or Path(name).exists()
+    return spelled or name.lower().endswith((*PICKLES, ".safetensors"))
 
 
 def _local(folder: Path) -> Found:
@@ -497,12 +499,14 @@ def _tensor(path: Path, name: str, about: Any, data: int, where: str) -> Tensor:
     Raises:
         BrokenModel: a field is missing or of a wrong kind, or the bytes are not those of the shape.
     """
+    if len(name) > 200 or not name.isprintable():
+        raise BrokenModel(f"{where}: a tensor is named {name[:40]!a}, which is no name. {AGAIN}.")
     if not isinstance(about, dict) or set(about) != {"dtype", "shape", "data_offsets"}:
         raise BrokenModel(f"{where}: {name} has other fields than dtype, shape and data_offsets.")
     dtype, shape, offsets = about["dtype"], about["shape"], about["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
         raise BrokenModel(f"{where}: {name} is of the type {dtype!r}, which is not known here.")
-    if not (_wholes(shape) and _wholes(offsets) and len(offsets) == 2):
+    if not (_wholes(shape) and len(shape) <= 8 and _wholes(offsets) and len(offsets) == 2):
         raise BrokenModel(f"{where}: shape or offsets of {name} are not whole numbers from 0 on.")
     start, end = offsets
     needed = math.prod(shape) * BITS[dtype] // 8
@@ -515,7 +519,7 @@ def _tensor(path: Path, name: str, about: Any, data: int, where: str) -> Tensor:
 
 
 def _wholes(values: Any) -> bool:
-    return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
+    return isinstance(values, list) and all(type(v) is int and 0 <= v < 2**63 for v in values)
 
 
 def _check_tiling(tensors: Mapping[str, Tensor], data: int, size: int, where: str) -> None:
@@ -700,7 +704,7 @@ def _plan(found: Found, config: gpt.GPTConfig) -> dict[str, Tensor]:
         BrokenModel: one is missing, too many, or of a wrong shape or type.
     """
     there = _without_prefix(found, tensors(found))
-    layers = {int(name.split(".")[1]) for name in there if re.match(r"h\.\d+\.", name)}
+    layers = {int(name.split(".")[1]) for name in there if re.match(r"h\.\d{1,6}\.", name)}
     # Compared first: a config of a billion layers must not become a billion names.
     if len(layers) != config.num_layers or layers != set(range(config.num_layers)):
         raise BrokenModel(
@@ -708,6 +712,11 @@ def _plan(found: Found, config: gpt.GPTConfig) -> dict[str, Tensor]:
             f"{len(layers)} layers. These files do not belong together: download both again."
         )
     expected = names(config.num_layers)
+    if OUTPUT not in there and not _json(found, CONFIG).get("tie_word_embeddings", True):
+        raise BrokenModel(
+            f"{found.name}: {CONFIG} says that the output has a matrix of its own "
+            f"(tie_word_embeddings), and the tensor {OUTPUT} is missing. {AGAIN}, with all its files."
+        )
     for name in expected:
         if name not in there:
             raise BrokenModel(
@@ -1043,13 +1052,17 @@ def _from_tokenizer_json(found: Found) -> tuple[dict, list, dict]:
     )  # fmt: skip
     if not as_gpt2:
         raise BrokenModel(f"{where} does not cut text as GPT-2 does. Take a model built as GPT-2.")
-    merges = [m.split(" ") if isinstance(m, str) else m for m in model.get("merges") or []]
+    merges, added = model.get("merges"), content.get("added_tokens") or []
+    if not isinstance(merges, list) or not isinstance(added, list):
+        raise BrokenModel(f"{where}: merges or added_tokens are no list. {AGAIN}.")
     special = {}
-    for token in content.get("added_tokens") or []:
-        if not isinstance(token, dict) or not token.get("special"):
+    for token in added:
+        if not (isinstance(token, dict) and token.get("special")):
             raise BrokenModel(f"{where} adds a token that is not special: {token!r:.60}.")
-        special[token.get("content")] = token.get("id")
-    return model["vocab"], merges, special
+        if not isinstance(token.get("content"), str):
+            raise BrokenModel(f"{where} adds a token that is no text: {token!r:.60}.")
+        special[token["content"]] = token.get("id")
+    return model["vocab"], [m.split(" ") if isinstance(m, str) else m for m in merges], special
 
 
 def _from_two_files(found: Found) -> tuple[dict, list, dict]:
@@ -1125,6 +1138,10 @@ def generation_settings(
     for name, value in settings.items():
         if value is not None and type(value) not in (int, float):
             raise BrokenModel(f"{where}: {name} is {value!r}, which is no number. {AGAIN}.")
+        if value is not None and not (
+            0 <= value < math.inf and (name != "top_k" or value % 1 == 0)
+        ):
+            raise BrokenModel(f"{where}: {name} is {value!r}, which cannot be. {AGAIN}.")
     return {name: value for name, value in settings.items() if value is not None} | {"stop": ends}
 
 

@@ -80,7 +80,6 @@ model = keras.models.load_model(sources.path("gpt_mini.keras"))
 train_data = data.windows("python_docs")   # (N, context_length) tokens
 assert train_data.shape[1] == model.config.context_length, train_data.shape
 before = model.evaluate(train_data[:64], verbose=0)
-model.compile(keras.optimizers.AdamW(1e-4))
 model.fit(train_data[:64], epochs=2, batch_size=32, verbose=0)
 after = model.evaluate(train_data[:64], verbose=0)
 print("better", after[0] if isinstance(after, list) else after, before)

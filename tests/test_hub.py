@@ -509,6 +509,16 @@ DAMAGE = {
     "shape of fractions": (lambda f: entry(f, "ln_f.bias", shape=[12.0]), [FILE, "ln_f.bias"]),
     "shape of more than there is": (
         lambda f: entry(f, "ln_f.bias", shape=[10**15]), [FILE, "ln_f.bias", "needs"]),
+    "numbers of a thousand digits": (
+        lambda f: entry(f, "ln_f.bias", shape=[10**4000, 10**4000]), [FILE, "ln_f.bias", "whole"]),
+    "a name that is a message": (
+        lambda f: header(f, lambda h: h.update({"x\x1b[2J\nall is well": h["ln_f.bias"]})),
+        [FILE, r"x\x1b[2J\nall is well"],
+    ),
+    "a layer of a thousand digits": (
+        lambda f: weights(f, lambda w: w.update({f"h.{'9' * 190}.x": w["ln_f.bias"]})),
+        ["it", "does not have"],
+    ),
     "offsets backwards": (
         lambda f: entry(f, "ln_f.bias", data_offsets=[96, 48]), [FILE, "ln_f.bias", "needs"]),
     "offsets below zero": (
@@ -770,6 +780,13 @@ BAD_TOKENIZERS = {
     "half": (lambda f: (f / "tokenizer.json").write_text('{"model": '), "not JSON"),
     "page": (lambda f: (f / "tokenizer.json").write_bytes(PAGE), "web page"),
     "no model": (of_tokenizer(lambda t: t.pop("model")), "no model"),
+    "merges are a number": (of_tokenizer(lambda t: t["model"].update(merges=5)), "no list"),
+    "no merges": (of_tokenizer(lambda t: t["model"].pop("merges")), "no list"),
+    "added is a number": (of_tokenizer(lambda t: t.update(added_tokens=5)), "no list"),
+    "added is no text": (
+        of_tokenizer(lambda t: t.update(added_tokens=[{"special": True, "content": [1], "id": 1}])),
+        "no text",
+    ),
     "word pieces": (of_tokenizer(lambda t: t["model"].update(type="WordPiece")), "as GPT-2"),
     "no cut": (of_tokenizer(lambda t: t.pop("pre_tokenizer")), "as GPT-2"),
     "lower case": (of_tokenizer(lambda t: t.update(normalizer={"type": "Lowercase"})), "as GPT-2"),
@@ -827,7 +844,10 @@ def test_generation_settings(tmp_path, content, expected):
     assert hub.generation_settings(folder) == expected
 
 
-@pytest.mark.parametrize("content", [{"eos_token_id": "x"}, {"do_sample": True, "top_p": "all"}])
+@pytest.mark.parametrize("content", [
+    {"eos_token_id": "x"}, {"do_sample": True, "top_p": "all"},
+    {"do_sample": True, "temperature": -1}, {"do_sample": True, "top_k": 2.5},
+])  # fmt: skip
 def test_generation_settings_of_a_wrong_kind(tmp_path, content):
     folder = write(tmp_path / "it")
     (folder / "generation_config.json").write_text(json.dumps(content))
@@ -836,6 +856,30 @@ def test_generation_settings_of_a_wrong_kind(tmp_path, content):
 
 
 # --- where it comes from
+
+
+def test_from_hub_is_the_same_in_short(tmp_path, capsys):
+    from helpers import gpt
+
+    folder = write(tmp_path / "it")
+    short, long = gpt.GPT.from_hub(folder), hub.load_gpt2(folder)
+    assert all(map(np.array_equal, short.get_weights(), long.get_weights()))
+    with pytest.raises(hub.NotPublished):
+        gpt.GPT.from_hub("gpt-3")
+
+
+def test_a_name_that_no_file_can_have(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises((sources.SourceError, sources.Unavailable)):
+        hub.find("a" * 5000)
+
+
+def test_an_output_of_its_own_must_be_there(tmp_path):
+    folder = write(tmp_path / "it")
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | {"tie_word_embeddings": False}))
+    with pytest.raises(hub.BrokenModel, match=r"lm_head\.weight is missing"):
+        hub.load_gpt2(folder)
 
 
 @pytest.mark.parametrize("name", ["gpt-3", "GPT-3", "gpt3", "openai/gpt-3", "gpt-4", "Chinchilla"])
