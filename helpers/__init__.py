@@ -4,6 +4,8 @@ What a notebook calls:
     runtime      the machine: backend, devices, precision, seeds; `start()` opens every notebook
     plots        every figure, with alt text
     data         the data sets, one function each
+    tables       tables of texts and labels: read, cleaned, searched for doubles
+    versions     a data set kept: checksums, card, changelog, differences
     sources      where a file comes from: mirror, Hub, sample; `path()` finds what ships
     training     `fit()`: progress, throughput, exact resume, a time budget; `windows()`
     text         tokenizers: characters, bytes, byte-pair encoding
