@@ -158,7 +158,7 @@ def write() -> None:
         }
         rungs[name] = classifiers.Rung(
             name, accuracy, accuracy - half, accuracy + half,
-            float(np.mean([part.seconds for part in found])), int(found[0].parameters), about,
+            min(part.seconds for part in found), int(found[0].parameters), about,
         )  # fmt: skip
     classifiers.save_recorded(rungs, said, labels)
     print(classifiers.table(rungs.values()).to_string())

@@ -6,6 +6,8 @@ What a notebook calls:
     data         the data sets, one function each
     tables       tables of texts and labels: read, cleaned, searched for doubles
     versions     a data set kept: checksums, card, changelog, differences
+    classifiers  comparing classifiers of reviews: films kept together, each test taken once
+    frameworks   the same work on several frameworks, each in a process of its own
     sources      where a file comes from: mirror, Hub, sample; `path()` finds what ships
     training     `fit()`: progress, throughput, exact resume, a time budget; `windows()`
     text         tokenizers: characters, bytes, byte-pair encoding

@@ -30,8 +30,8 @@ INSTALL = {
     "torch": "pip install torch",
 }
 FEW = 20  # steps of a short call: importing, tracing and compiling are most of it
-MORE, MOST = 200, 12_800  # steps of the long call; four times as many until they take long enough
-LONG_ENOUGH = 0.3  # seconds that the long call must take beyond the short one
+MORE, MOST = 100, 12_800  # steps of the long call; four times as many until they take long enough
+LONG_ENOUGH = 0.2  # seconds that the long call must take beyond the short one
 ONE_PROCESS = """
 import sys
 from helpers import frameworks

@@ -281,7 +281,7 @@ def divide(docstring: str) -> tuple[str, str] | None:
     if (
         not one_sentence
         or not summary[0].isupper()
-        or re.search(r"TODO|[\[{]|::|\(\w+ alias", summary)
+        or re.search(r"TODO|[\[{]|::|---|\(\w+ alias", summary)
     ):
         return None
     document = _cut(_prose(rest), DOCUMENT_WORDS[1])
@@ -302,7 +302,9 @@ def _prose(text: str) -> str:
 def _plain(text: str) -> str:
     """One line without the marks of reStructuredText and Markdown."""
     text = ROLE.sub(lambda found: found[1].rpartition(".")[2], " ".join(text.split()))
-    text = re.sub(r"`+|\*\*|\|(?=\w)|(?<=\w)\|", "", text)
+    text = re.sub(
+        r"`+|\*\*|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)|(?<=\w)_(?=\s)|\|(?=\w)|(?<=\w)\|", "", text
+    )
     text = re.sub(r"\s*\[\d+\]_|<[^<>]*>_*", "", text)
     return re.sub(r"::$", ":", text.strip())
 

@@ -112,7 +112,7 @@ def extensions(x, y):
     nb = namespace("13")
     layer = nb.LowRank(4, rank=2)
     model = keras.Sequential([keras.Input((x.shape[1],)), layer, keras.layers.Dense(3)])
-    model.compile(nb.OwnLion(1e-2), nb.SparseFocal(1.5), [nb.BalancedAccuracy(3)])
+    model.compile(nb.OwnLion(1e-2), nb.SparseFocal(1.5), metrics=[nb.BalancedAccuracy(3)])
     model.fit(x, y, epochs=2, verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         model.save(f"{folder}/m.keras")
