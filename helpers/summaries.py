@@ -338,8 +338,12 @@ def search(
     return found
 
 
+@functools.lru_cache(maxsize=8)
 def compiled(function: Callable) -> Callable:
-    """A function of tensors as one program, where the backend has such; without gradients."""
+    """A function of tensors as one program, where the backend has such; without gradients.
+
+    The last few are kept, so that a model that is searched again is not compiled again.
+    """
     import keras
 
     if keras.backend.backend() == "tensorflow":
