@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "summarization"
@@ -80,6 +81,13 @@ def keep(name: str, **found: object) -> None:
     print("kept", name, flush=True)
 
 
+def examples(answers: list[str], points: pd.Series) -> list[dict]:
+    """From good to bad: those better than 95, 75, 50, 25 and 5 of a hundred; rows of the test part."""
+    order = points.sort_values(kind="stable").index
+    rows = [int(order[int(share * (len(order) - 1))]) for share in (0.95, 0.75, 0.5, 0.25, 0.05)]
+    return [{"row": row, "writer": answers[row], "ROUGE-L": f"{points[row]:.0f}"} for row in rows]
+
+
 def write() -> None:
     """Make the tables of all that was measured, and keep them in data/summaries.json."""
     notebook, pairs, summaries = loaded()
@@ -91,7 +99,8 @@ def write() -> None:
         answers = {"lead": [], "lead, two sentences": notebook.lead(test, 2), **about["answers"]}
         scores = {k: summaries.rouge(v, references) for k, v in answers.items()}
         seeds = sorted(OUT.glob(f"{name}-writer-*.json"))
-        runs = [summaries.rouge(json.loads(f.read_text())["answers"], references) for f in seeds]
+        written = [json.loads(file.read_text())["answers"] for file in seeds]
+        runs = [summaries.rouge(each, references) for each in written]
         if runs:
             scores["writer"] = sum(runs) / len(runs)
         table = summaries.table(scores, baseline="lead")
@@ -101,6 +110,8 @@ def write() -> None:
             "c": about["c"],
         }
         tables[name]["seeds"] = [round(float(np.mean(run["rougeL"])), 3) for run in runs]
+        if runs:
+            tables[name]["examples"] = examples(written[0], runs[0]["rougeL"])
     summaries.save_recorded(tables)
 
 
