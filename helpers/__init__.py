@@ -14,6 +14,8 @@ What a notebook calls:
     gpt          the GPT model, its sizes and its judgement in bits per byte
     generate     text from a GPT: sampling with a cache
     layers       attention, norms, blocks
+    seq2seq      a Transformer that reads one text and writes another; beam search with a cache
+    phrases      texts in two languages: CLDR, Multi30K, Tatoeba; BLEU, chrF
     hub          open weights: a GPT-2 in the Hub's layout, checked and loaded
     instructions questions with answers made from docstrings, and preferences
     ngrams       character n-grams, the baseline of every language model
