@@ -87,7 +87,8 @@ def imdb(source: str | os.PathLike = "auto") -> Splits:
     Args:
         source: "auto", "real", "mirror", "hub" or "sample"; see `sources.find`. Or files of your
             own with columns `text` and `label`: a folder that holds train.csv and test.csv (or
-            .tsv, .csv.gz, .parquet), or one file, which is then divided as the sample is.
+            .tsv, .csv.gz, .parquet), a folder in the Hub's layout, a folder that is a mirror or
+            a version (see `versions`), or one file, which is then divided as the sample is.
 
     Returns:
         Splits, with columns `text` (str) and `label` (int64; 0 unfavourable, 1 favourable). The
@@ -123,6 +124,7 @@ def check_reviews(frame: pd.DataFrame, where: object) -> pd.DataFrame:
 # --- the IMDB reviews in files of the reader's own
 
 ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+SPLITS = ("train", "test")
 
 
 def _names_files(source: object) -> bool:
@@ -137,8 +139,15 @@ def _names_files(source: object) -> bool:
 
 def _own_reviews(named: str | os.PathLike) -> sources.Found:
     place = tables.as_path(named)
-    if os.path.isdir(place):
-        files = {split: _part_in(place, split) for split in ("train", "test")}
+    if (place / "manifest.json").is_file():
+        parts, about = _own_mirror(place), "from a mirror of your own (sha256 verified)"
+    elif pieces := _hub_pieces(place):
+        names = ", ".join(name for files in pieces.values() for name in files)
+        frames = sources.from_folder(place, pieces)
+        parts = {s: _ordered(check_reviews(f, f"{place}, split {s}")) for s, f in frames.items()}
+        about = f"from a folder of your own in the Hub's layout ({names})"
+    elif os.path.isdir(place):
+        files = {split: _part_in(place, split) for split in SPLITS}
         parts = {split: _ordered(read_reviews(file)) for split, file in files.items()}
         about = f"from files of your own ({', '.join(file.name for file in files.values())})"
     else:
@@ -146,6 +155,37 @@ def _own_reviews(named: str | os.PathLike) -> sources.Found:
         about = f"from a file of your own ({place.name}), divided by a hash of the text"
     rows = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
     return sources.Found(parts, "own", f"{IMDB.title}: {rows}, {about}.")
+
+
+def _own_mirror(folder: Path) -> dict[str, pd.DataFrame]:
+    """From a folder with a manifest, each file compared with its checksum."""
+    sets = sources.manifest(folder)
+    if IMDB.name not in sets:
+        there = ", ".join(sorted(map(str, sets))) or "nothing"
+        raise DataError(folder, f"its manifest.json lists {there}, and no {IMDB.name}. Name it so.")
+    files = {s: sources.verified(folder, n, sets[IMDB.name]) for s, n in IMDB.mirror.items()}
+    return {split: IMDB.read(file) for split, file in files.items()}
+
+
+def _hub_pieces(folder: Path) -> dict[str, list[str]]:
+    """The files of each split in a folder laid out as on the Hub; {} where it is not.
+
+    Raises:
+        DataError: a piece of a split is not there.
+    """
+    found: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for file in sorted(folder.glob("*.parquet")) or sorted(folder.glob("*/*.parquet")):
+        piece = re.fullmatch(r"(\w+)-\d{5}-of-(\d{5})\.parquet", file.name)
+        if piece and piece[1] in found:
+            found[piece[1]].append(file.relative_to(folder).as_posix())
+    for names in found.values():
+        count = int(names[0].removesuffix(".parquet")[-5:]) if names else 0
+        if len(names) != count:
+            problem = (
+                f"{len(names)} of {count} pieces are there ({', '.join(names)}). Get the rest."
+            )
+            raise DataError(folder, problem)
+    return found if all(found.values()) else {}
 
 
 def _part_in(folder: Path, split: str) -> Path:

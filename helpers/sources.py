@@ -226,7 +226,7 @@ def manifest(folder: Path) -> dict[str, dict[str, dict]]:
         raise SourceError(
             f"{file}, line {error.lineno}: not JSON ({error.msg}). Copy the mirror again."
         ) from error
-    except (UnicodeDecodeError, KeyError, TypeError) as error:
+    except (UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
         raise SourceError(
             f"{file} does not have the layout of a manifest ({error!r}). Copy the mirror again."
         ) from error
@@ -393,20 +393,39 @@ def _download(hub: Hub) -> dict[str, datasets.Dataset]:
 
 def _local(hub: Hub) -> dict[str, pd.DataFrame]:
     """From a folder in the Hub's layout, as `COURSE_HUB/stanfordnlp/imdb/plain_text/...`."""
+    folder = _folder(os.environ["COURSE_HUB"].strip(), "COURSE_HUB", "a copy of the Hub") / hub.id
+    files = {split: [name] for split, name in hub.files.items()}
+    return from_folder(folder, files, "COURSE_HUB: ")
+
+
+def from_folder(
+    folder: Path, files: Mapping[str, list[str]], named: str = ""
+) -> dict[str, pd.DataFrame]:
+    """Splits from the files of a data set's folder on the Hub, or a copy, through `datasets`.
+
+    Args:
+        folder: the folder of the set.
+        files: the files of each split in it, in their order.
+        named: how errors begin, such as "COURSE_HUB: ".
+
+    Raises:
+        SourceError: a file is not there, or `datasets` cannot load it.
+    """
     import tempfile
 
-    folder = _folder(os.environ["COURSE_HUB"].strip(), "COURSE_HUB", "a copy of the Hub") / hub.id
     frames = {}
-    for split, name in hub.files.items():  # one by one, so that an error names its file
-        if not (folder / name).is_file():
-            raise SourceError(f"COURSE_HUB: {folder / name} is not there.")
+    for split, names in files.items():  # one by one, so that an error names its file
+        places = ", ".join(str(folder / name) for name in names)
+        for name in names:
+            if not (folder / name).is_file():
+                raise SourceError(f"{named}{folder / name} is not there.")
         # What `datasets` makes of a local file is of no use later: it goes with the folder.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             try:
-                loaded = _load(str(folder), {split: name}, cache_dir=scratch)
+                loaded = _load(str(folder), {split: names}, cache_dir=scratch)
             except Exception as error:
                 raise SourceError(
-                    f"COURSE_HUB: {folder / name} cannot be loaded, so it is damaged or not a "
+                    f"{named}{places} cannot be loaded, so it is damaged or not a "
                     f"file of this kind ({_root(error)}). Get it again."
                 ) from error
             frames[split] = loaded[split].to_pandas()
@@ -420,7 +439,9 @@ def _root(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _load(place: str, files: Mapping[str, str], **more: Any) -> dict[str, datasets.Dataset]:
+def _load(
+    place: str, files: Mapping[str, str | list[str]], **more: Any
+) -> dict[str, datasets.Dataset]:
     """The splits that we name, and no other: without `data_files` all of the set is downloaded."""
     from datasets import load_dataset
 

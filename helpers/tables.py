@@ -37,6 +37,11 @@ ALSO_CALLED = {
 }
 WEB_PAGE = "a web page, not the file behind it. Download it again by its 'raw' link"
 COMPRESSED = "compressed in a way that is not read here. Decompress it, or compress it with gzip"
+PICTURE = "a picture. Give the file of the table that names it"
+PICKLE = "a pickle, which runs code when it is opened. Ask for CSV or Parquet"
+ARROW = "an Arrow file. Open its folder with datasets.load_from_disk"
+TAR = "an archive of several files (tar). Unpack it, and give one of them"
+JSON = "JSON. Convert it with pandas.read_json, or look in it: it may be an error message"
 NOT_TABLES = {  # first bytes of what is taken for a CSV file, and what it is
     b"PK\x03\x04": "an Excel or zip file. Save the sheet as 'CSV UTF-8'",
     b"\xd0\xcf\x11\xe0": "an old Excel file. Save the sheet as 'CSV UTF-8'",
@@ -45,19 +50,33 @@ NOT_TABLES = {  # first bytes of what is taken for a CSV file, and what it is
     b"\xfd7zXZ": COMPRESSED,
     b"\x28\xb5\x2f\xfd": COMPRESSED,
     b"7z\xbc\xaf": COMPRESSED,
-    b"%PDF": "a PDF file",
-    b"ARROW1": "an Arrow file. Open its folder with datasets.load_from_disk",
-    b"\x80\x04\x95": "a pickle, which runs code when it is opened. Ask for CSV or Parquet",
+    b"\x04\x22\x4d\x18": COMPRESSED,
+    b"\x1f\x9d": COMPRESSED,
+    b"%PDF-": "a PDF file. Ask for the table itself, as CSV",
+    b"{\\rtf": "a document of a word processor (RTF). Export the table as CSV",
+    b"ARROW1": ARROW,
+    b"FEA1\0": ARROW,
+    b"\xff\xff\xff\xff": ARROW,
+    b"PARE": "an encrypted Parquet file. Ask its owner for one that is not",
+    b"\x80\x02": PICKLE,
+    b"\x80\x03": PICKLE,
+    b"\x80\x04": PICKLE,
+    b"\x80\x05": PICKLE,
+    b"\x93NUMPY": "an array of NumPy. Load it with numpy.load, and save the table as CSV",
+    b"\x89HDF": "an HDF5 file. Open it with pandas.read_hdf, and save the table as CSV",
+    b"\x89PNG": PICTURE,
+    b"\xff\xd8\xff": PICTURE,
+    b"GIF8": PICTURE,
+    b"\x7fELF": "a program. Give the name of the table",
     b"SQLite format 3": "a database. Export the table as CSV",
     b"version https://git-lfs": "a pointer of Git LFS, not the file. Fetch it with 'git lfs pull'",
-    b'{"': "JSON. Convert it with pandas.read_json, or look in it: it may be an error message",
-    b"[{": "JSON. Convert it with pandas.read_json",
-    b"<!do": WEB_PAGE,
-    b"<htm": WEB_PAGE,
-    b"<?xm": WEB_PAGE,
-    b"<hea": WEB_PAGE,
-    b"<bod": WEB_PAGE,
+    b"<<<<<<< ": "a file that Git could not merge. Take one side of each conflict",
 }
+PAGE = re.compile(  # the first mark of a web page, or of a server's error
+    rb"<(!doctype|!--|\?xml|\?php|(html|head|body|title|meta|script|div|table|error|svg|rss)[\s/>])",
+    re.I,
+)
+LIST_OR_OBJECT = re.compile(rb"[\[{]\s*[\"\[{]")  # how JSON begins
 MARKS = {  # byte-order marks, the longer first
     b"\xff\xfe\0\0": "utf-32",
     b"\0\0\xfe\xff": "utf-32",
@@ -68,6 +87,9 @@ MARKS = {  # byte-order marks, the longer first
 DELIMITERS = ",;\t|"
 MISSING = ("", "none", "nan", "<na>", "nat")  # what the ways of writing "nothing" print as
 LARGEST = 2_000_000_000  # bytes, also of what comes out of a compressed file
+ON_DISK = "Read it with datasets.load_dataset, which holds it on disk."
+CORRECT = "Correct it, or leave the row out."
+CLASSES = "Correct it, leave the row out, or name your own classes in a tables.Schema."
 
 
 class DataError(ValueError):
@@ -96,6 +118,10 @@ class Schema:
 
     names: tuple[str, ...]
     words: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("a schema needs the names of its classes, such as ('no', 'yes')")
 
     def number(self, label: object) -> int | None:
         """The label as a number, from 1, "1", "1.0", 1.0, True or a word; None if it is none."""
@@ -173,16 +199,21 @@ def read_and_look(
 ) -> tuple[pd.DataFrame, Look]:
     """As `read`, and how the file was found to be written."""
     file = as_path(path)
-    content = _content(file)
-    compressed = content.startswith(b"\x1f\x8b")
-    if compressed:
-        content = _decompressed(content, file)
-    if content.startswith(b"PAR1"):
-        return _parquet(content, file, schema), Look("parquet", compressed)
-    _refuse_others(content, file)
-    text, encoding = _decoded(content, file, encoding)
-    text, delimiter = _delimited(text, file, delimiter)
-    return _csv(text, file, schema, delimiter), Look("csv", compressed, encoding, delimiter)
+    try:
+        content = _content(file)
+        compressed = content.startswith(b"\x1f\x8b")
+        if compressed:
+            content = _decompressed(content, file)
+        if content.startswith(b"PAR1"):
+            return _parquet(content, file, schema), Look("parquet", compressed)
+        _refuse_others(content, file)
+        text, encoding = _decoded(content, file, encoding, delimiter)
+        _refuse_others(text[:200].encode("utf-8", "replace"), file)  # a page in UTF-16, say
+        text, delimiter = _delimited(text, file, delimiter)
+        return _csv(text, file, schema, delimiter), Look("csv", compressed, encoding, delimiter)
+    except MemoryError as error:
+        problem = f"the memory here does not hold it. {ON_DISK}"
+        raise DataError(file, problem) from error
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -201,6 +232,9 @@ def as_path(path: object) -> Path:
     Raises:
         DataError: it can be none.
     """
+    if isinstance(path, str) and re.match(r"[a-z0-9]{2,9}://", path):
+        problem = "this is an address. Download the file, and give the name you saved it under."
+        raise DataError(path, problem)
     try:
         return Path(path).expanduser()
     except (TypeError, RuntimeError) as error:  # not a name; or "~nobody"
@@ -215,7 +249,7 @@ def _content(file: Path) -> bytes:
         if stat.S_ISDIR(about.st_mode):
             within = sorted(p.name for p in file.iterdir() if p.suffix in (".csv", ".parquet"))
             hint = f" In it: {', '.join(within[:5])}." if within else ""
-            problem = f"this is a folder; the name of a file is needed.{hint}"
+            problem = f"this is a folder. Give the name of a file.{hint}"
             raise DataError(file, problem)
         if not stat.S_ISREG(about.st_mode):  # a device or a pipe would never end
             raise DataError(file, "this is a device or a pipe. Save it as a file first.")
@@ -231,10 +265,7 @@ def _content(file: Path) -> bytes:
 
 
 def _too_large(size: int) -> str:
-    return (
-        f"{size / 1e9:.1f} GB are more than this reader takes ({LARGEST / 1e9:g} GB). Read it "
-        "with datasets.load_dataset, which holds it on disk."
-    )
+    return f"{size / 1e9:.1f} GB are more than this reader takes ({LARGEST / 1e9:g} GB). {ON_DISK}"
 
 
 def _unreadable(error: Exception) -> str:
@@ -250,10 +281,10 @@ def _not_there(file: Path) -> str:
     if file.is_symlink():
         return f"a symbolic link to {os.readlink(file)}, which is not there. Make the link anew."
     if not file.parent.is_dir():
-        return f"there is no folder {file.parent}. The working folder is {Path.cwd()}."
+        return f"there is no folder {file.parent}. Check the name from {Path.cwd()} on."
     near = difflib.get_close_matches(file.name, [p.name for p in file.parent.iterdir()], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"there is no such file.{hint} The working folder is {Path.cwd()}."
+    hint = f"Did you mean {near[0]!r}?" if near else "Check the name."
+    return f"there is no such file. {hint} The working folder is {Path.cwd()}."
 
 
 def _decompressed(content: bytes, file: Path) -> bytes:
@@ -274,6 +305,11 @@ def _refuse_others(content: bytes, file: Path) -> None:
     for magic, what in NOT_TABLES.items():
         if content.startswith(magic) or start.startswith(magic.lower()):
             raise DataError(file, f"this is {what}.")
+    textual = {PAGE: WEB_PAGE, LIST_OR_OBJECT: JSON}
+    what = next((what for pattern, what in textual.items() if pattern.match(start)), None)
+    what = TAR if content[257:262] == b"ustar" else what
+    if what:
+        raise DataError(file, f"this is {what}.")
 
 
 def _parquet(content: bytes, file: Path, schema: Schema) -> pd.DataFrame:
@@ -299,7 +335,7 @@ def _csv(text: str, file: Path, schema: Schema, delimiter: str) -> pd.DataFrame:
     header = [name.strip() for name in next(rows, (0, []))[1]]
     if not header:
         raise DataError(file, "the file is empty. Its first line must be: text,label")
-    _require(header, file, schema)
+    _require(header, file, schema, _elsewhere(text, header))
     at_text, at_label = header.index("text"), header.index("label")
     texts, labels, lines = [], [], []
     for row, (line, fields) in enumerate(rows, start=1):
@@ -309,6 +345,24 @@ def _csv(text: str, file: Path, schema: Schema, delimiter: str) -> pd.DataFrame:
         labels.append(fields[at_label])
         lines.append(line)
     return make(texts, labels, file, schema, lines)
+
+
+def _elsewhere(text: str, header: Sequence[str]) -> str:
+    """What to do where the columns' names are there, but not as the fields of the header."""
+    if {"text", "label"} & set(header):
+        return ""
+    own = True  # the first line that is not blank is the header
+    for line, content in enumerate(text[:10_000].splitlines()[:20], start=1):
+        for mark in DELIMITERS:
+            if {"text", "label"} <= {name.strip(' "') for name in content.split(mark)}:
+                above = f" Line {line} looks like the header: take out what stands above it."
+                return f" Its columns are separated by {mark!r}: give that." if own else above
+        own = own and not content.strip()
+    between = re.search(r"\b(?:text|label)\b([^\w\s]|\W+)\b(?:text|label)\b", " ".join(header))
+    if not between or header[1:]:
+        return ""
+    mend = f"Give delimiter={between[1]!r}." if len(between[1]) == 1 else "Put commas there."
+    return f" Is {between[1]!r} between the columns? {mend}"
 
 
 def _wrong_count(fields: list[str], header: list[str], delimiter: str) -> str:
@@ -322,19 +376,21 @@ def _wrong_count(fields: list[str], header: list[str], delimiter: str) -> str:
 # --- encodings and delimiters
 
 
-def _decoded(content: bytes, file: Path, encoding: str | None) -> tuple[str, str]:
+def _decoded(
+    content: bytes, file: Path, encoding: str | None, delimiter: str | None = None
+) -> tuple[str, str]:
     """The text of a file and its encoding: the one named, the one marked, or UTF-8."""
     marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
     chosen = encoding or marked or "utf-8"
     try:
-        text = content.decode(chosen)
-    except LookupError as error:
+        text = content.decode(chosen).lstrip("\ufeff")  # the mark, if its encoding was named
+    except UnicodeError as error:
+        raise _wrong_encoding(content, file, chosen, delimiter, error) from error
+    except (LookupError, TypeError, ValueError) as error:
         problem = f"encoding={encoding!r} is none that Python knows. Try 'utf-8' or 'windows-1252'."
         raise DataError(file, problem) from error
-    except UnicodeError as error:
-        raise _wrong_encoding(content, file, chosen, error) from error
     if "\0" in text:
-        row, line = _row_of(text[: text.index("\0")])
+        row, line = _row_of(text[: text.index("\0")], file, delimiter)
         problem = (
             "a null byte, which no text has: UTF-16 without its mark (then give "
             "encoding='utf-16-le'), or no text at all. Save it as UTF-8."
@@ -343,37 +399,41 @@ def _decoded(content: bytes, file: Path, encoding: str | None) -> tuple[str, str
     return text, chosen
 
 
-def _wrong_encoding(content: bytes, file: Path, chosen: str, error: UnicodeError) -> DataError:
+def _wrong_encoding(
+    content: bytes, file: Path, chosen: str, delimiter: str | None, error: UnicodeError
+) -> DataError:
     at = getattr(error, "start", 0)
     if chosen not in ("utf-8", "utf-8-sig"):
         problem = f"this is not {chosen}: {getattr(error, 'reason', error)} at position {at:,}."
         return DataError(file, f"{problem} Save it as UTF-8, or get it again.")
     at += 3 * (chosen == "utf-8-sig")  # the mark is not counted
-    row, line = _row_of(content[:at].decode("utf-8-sig"))
+    row, line = _row_of(content[:at].decode("utf-8-sig"), file, delimiter)
     problem = (
         f"the encoding is wrong: byte 0x{content[at]:02x} at position {at:,} is not UTF-8 "
-        "(Windows-1252, perhaps). Save the file as UTF-8; in Excel: 'CSV UTF-8'."
+        "(Windows-1252, perhaps; then give encoding='windows-1252'). Save the file as UTF-8; in "
+        "Excel: 'CSV UTF-8'."
     )
     return DataError(file, problem, row, line)
 
 
-def _row_of(before: str) -> tuple[int | None, int]:
+def _row_of(before: str, file: Path, delimiter: str | None) -> tuple[int | None, int]:
     """The row (None in the header) in which a text ends that is the beginning of a file; its line."""
+    before, delimiter = _delimited(before, file, delimiter)
     with _long_fields(before):
-        reader = csv.reader(io.StringIO(before + "x", newline=""))
+        reader = csv.reader(io.StringIO(before + "x", newline=""), delimiter=delimiter)
         rows = sum(1 for fields in reader if _filled(fields))
-    return (rows - 1) or None, before.count("\n") + 1
+    return (rows - 1) or None, len(re.findall("\r\n|\r|\n", before)) + 1
 
 
 def _delimited(text: str, file: Path, delimiter: str | None) -> tuple[str, str]:
     """The text without Excel's line `sep=;`, and the delimiter: named, or seen in the header."""
-    named = re.match(r"sep=(.)\r?\n", text)
+    named = re.match(r"sep=([^\r\n])\r?\n", text)
     if named:  # the line stays, empty, so that lines are counted as an editor does
         text = "\n" + text[named.end() :]
         delimiter = delimiter or named.group(1)
     if delimiter:
-        if len(delimiter) != 1 or delimiter in '\r\n"':
-            raise DataError(file, f"delimiter={delimiter!r} is not one character, such as ';'.")
+        if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\0\r\n"':
+            raise DataError(file, f"delimiter={delimiter!r} cannot be one. Give one such as ';'.")
         return text, delimiter
     header = next((line for line in text[:10_000].splitlines() if line.strip()), "")
     for mark in DELIMITERS:
@@ -418,7 +478,8 @@ def csv_rows(text: str, file: Path, delimiter: str = ",") -> Iterator[tuple[int,
     except csv.Error as error:
         ending = "unexpected end" in str(error)
         what = "a double quote is opened and never closed" if ending else str(error)
-        raise DataError(file, f"not valid CSV: {what}.", count or None, line + 1) from error
+        problem = f'not valid CSV: {what}. Double ("") each quote that belongs to a text.'
+        raise DataError(file, problem, count or None, line + 1) from error
 
 
 # --- checking
@@ -455,11 +516,11 @@ def make(
     import pandas as pd
 
     if not texts:
-        raise DataError(file, "the file has a header and no rows.")
+        raise DataError(file, "the file has a header and no rows. Get it again, or fill it.")
     for row, text in enumerate(texts, start=1):
         problem = _text_problem(text)
         if problem:
-            raise DataError(file, f"the text {problem}.", row, lines and lines[row - 1])
+            raise DataError(file, f"the text {problem}. {CORRECT}", row, lines and lines[row - 1])
     numbers = _numbers(labels, file, schema, lines)
     texts = [text.replace("\r\n", "\n") for text in texts]  # as on systems other than Windows
     return pd.DataFrame({"text": texts, "label": pd.Series(numbers, dtype="int64")})
@@ -472,11 +533,11 @@ def _text_problem(text: object) -> str:
     if not text.strip():
         return "is missing"
     if "\0" in text:
-        return "holds a null character. Write the file again without it"
+        return "holds a null character"
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "holds half a character (a lone surrogate). Write the file again as UTF-8"
+        return "holds half a character (a lone surrogate)"
     return ""
 
 
@@ -487,24 +548,30 @@ def _numbers(
     for row, label in enumerate(labels, start=1):
         number = schema.number(label)
         if number is None:
-            shown = "missing" if str(label).strip().lower() in MISSING else reprlib.repr(label)
-            problem = f"the label is {shown}; it must be {schema}."
+            missing = str(label).strip().lower() in MISSING
+            shown, mend = ("missing", CORRECT) if missing else (reprlib.repr(label), CLASSES)
+            problem = f"the label is {shown}; it must be {schema}. {mend}"
+            if label == "label":
+                problem = "the header stands here once more. Take this line out."
             raise DataError(file, problem, row, lines and lines[row - 1])
         numbers.append(number)
     return numbers
 
 
-def _require(columns: Sequence[str], file: object, schema: Schema | None = None) -> None:
-    """Columns `text` and `label` are both there, once."""
+def _require(
+    columns: Sequence[str], file: object, schema: Schema | None = None, elsewhere: str = ""
+) -> None:
+    """Columns `text` and `label` are both there, once; `elsewhere` says where they were seen."""
     if schema and not {"text", "label"} & set(columns) and _is_row(columns, schema):
         problem = "there is no header: the first line is a row already. Put above it: text,label"
         raise DataError(file, problem)
     for name in ALSO_CALLED:
         if list(columns).count(name) > 1:
-            raise DataError(file, f"column {name!r} is there more than once.")
+            raise DataError(file, f"column {name!r} is there more than once. Rename all but one.")
         if name not in columns:
-            there = reprlib.repr(list(columns))[1:-1]
-            raise DataError(file, f"no column {name!r}. There is: {there}.{_meant(name, columns)}")
+            there = reprlib.repr(list(columns))[1:-1] or "none"
+            hint = elsewhere or _meant(name, columns) or " Two are needed: text and label."
+            raise DataError(file, f"no column {name!r}. There is: {there}.{hint}")
 
 
 def _is_row(fields: Sequence[str], schema: Schema) -> bool:

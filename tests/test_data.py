@@ -165,7 +165,7 @@ def test_what_the_hub_gives_is_checked(tmp_path, monkeypatch):
         data.imdb("hub")
     assert str(error.value) == (
         "stanfordnlp/imdb, split test, row 1: the label is -1; it must be 0 (unfavourable) or 1 "
-        "(favourable)."
+        "(favourable). Correct it, leave the row out, or name your own classes in a tables.Schema."
     )
     lacking = reviews(6, "train").rename(columns={"text": "review"})
     monkeypatch.setenv("COURSE_HUB", str(write_hub(tmp_path / "b", reviews(4, "test"), lacking)))
@@ -244,9 +244,58 @@ def test_the_name_of_a_source_comes_before_a_folder_of_that_name(tmp_path, monke
         data.imdb("mirorr")
 
 
+@pytest.mark.parametrize("place", ["plain_text", "data", "."])
+def test_a_folder_of_ones_own_in_the_layout_of_the_hub(place, tmp_path, monkeypatch, capsys):
+    train, test = reviews(60, "train"), reviews(30, "test")
+    monkeypatch.setenv("COURSE_DATA", str(write_mirror(tmp_path / "mirror", train, test)))
+    own = tmp_path / "own" / place
+    own.mkdir(parents=True)
+    mixed = train.sample(frac=1, random_state=1)
+    for i, part in enumerate([mixed[:20], mixed[20:]]):
+        part.to_parquet(own / f"train-{i:05}-of-00002.parquet", index=False)
+    test.to_parquet(own / "test-00000-of-00001.parquet", index=False)
+    test.to_parquet(own / "unsupervised-00000-of-00001.parquet", index=False)
+    mirrored, found = data.imdb("mirror"), data.imdb(tmp_path / "own")
+    assert found.source == "own"
+    for ours, theirs in zip(mirrored, found, strict=True):
+        assert_shape(theirs)
+        pd.testing.assert_frame_equal(ours, theirs)
+    assert "from a folder of your own in the Hub's layout (" in capsys.readouterr().out
+    (own / "train-00001-of-00002.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(sources.SourceError, match="cannot be loaded, so it is damaged"):
+        data.imdb(tmp_path / "own")
+    (own / "train-00001-of-00002.parquet").unlink()
+    with pytest.raises(data.DataError, match=r"1 of 2 pieces are there .*Get the rest\."):
+        data.imdb(tmp_path / "own")
+
+
+def test_what_a_folder_of_ones_own_in_the_layout_of_the_hub_holds_is_checked(tmp_path):
+    for split, label in {"train": 1, "test": 4}.items():
+        frame = reviews(4, split).assign(label=label)
+        frame.to_parquet(tmp_path / f"{split}-00000-of-00001.parquet", index=False)
+    with pytest.raises(data.DataError, match=r"split test, row 1: the label is 4; it must be 0"):
+        data.imdb(tmp_path)
+
+
+def test_a_mirror_may_be_given_as_a_folder(tmp_path, monkeypatch):
+    mirror = write_mirror(tmp_path, reviews(12, "train"), reviews(8, "test"))
+    own = data.imdb(mirror)
+    monkeypatch.setenv("COURSE_DATA", str(mirror))
+    for ours, theirs in zip(data.imdb("mirror"), own, strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+    file = mirror / "imdb" / "test.parquet"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(sources.ChecksumError):
+        data.imdb(mirror)
+    (mirror / "manifest.json").write_text('{"datasets": [{"name": "other", "files": []}]}')
+    with pytest.raises(data.DataError, match=r"manifest\.json lists other, and no imdb"):
+        data.imdb(mirror)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ("https://example.org/reviews.csv", "this is an address. Download"),
         ("reviews.csv", "there is no such file"),
         ("~nobody-here/reviews.csv", "not the name of a file"),
         (3, "not the name of a file"),
@@ -397,9 +446,16 @@ def test_parquet_with_other_types_of_label(kind, tmp_path):
             ": no column 'text'. There is: 'review', 'sentiment'. Did you mean 'review'? "
             "Rename it to 'text'.",
         ),
-        ("text,xyz", ": no column 'label'. There is: 'text', 'xyz'."),
-        ("text/label", ": no column 'text'. There is: 'text/label'."),
-        ("text,label,text", ": column 'text' is there more than once."),
+        (
+            "text,xyz",
+            ": no column 'label'. There is: 'text', 'xyz'. Two are needed: text and label.",
+        ),
+        (
+            "text/label",
+            ": no column 'text'. There is: 'text/label'. Is '/' between the columns? "
+            "Give delimiter='/'.",
+        ),
+        ("text,label,text", ": column 'text' is there more than once. Rename all but one."),
     ],
 )
 def test_a_missing_column(header, message, tmp_path):
@@ -422,7 +478,7 @@ def test_an_empty_file(content, tmp_path):
 
 
 def test_a_header_and_no_rows(tmp_path):
-    message = ": the file has a header and no rows."
+    message = ": the file has a header and no rows. Get it again, or fill it."
     assert told(write(tmp_path, "text,label\n")) == message
     reviews(0, "").astype({"text": str}).to_parquet(tmp_path / "mine.parquet", index=False)
     assert told(tmp_path / "mine.parquet") == message
@@ -439,7 +495,8 @@ def test_a_header_and_no_rows(tmp_path):
 def test_a_label_that_is_not_0_or_1(label, shown, tmp_path):
     file = write(tmp_path, f'text,label\n"two\nlines",1\nbad,0\nodd,{label}\n')
     assert told(file) == (
-        f", row 3 (line 5): the label is {shown}; it must be 0 (unfavourable) or 1 (favourable)."
+        f", row 3 (line 5): the label is {shown}; it must be 0 (unfavourable) or 1 (favourable). "
+        f"{tables.CORRECT if shown == 'missing' else tables.CLASSES}"
     )
 
 
@@ -454,17 +511,19 @@ def test_a_label_that_is_not_0_or_1_in_parquet(label, tmp_path):
 
 def test_a_missing_text(tmp_path):
     assert told(write(tmp_path, "text,label\ngood,1\n,0\n")) == (
-        ", row 2 (line 3): the text is missing."
+        ", row 2 (line 3): the text is missing. Correct it, or leave the row out."
     )
     assert told(write(tmp_path, "text,label\ngood,1\n,\n")) == (
-        ", row 2 (line 3): the text is missing."
+        ", row 2 (line 3): the text is missing. Correct it, or leave the row out."
     )
     frame = pd.DataFrame({"text": ["a", None], "label": [1, 0]})
     frame.to_parquet(tmp_path / "mine.parquet", index=False)
-    assert told(tmp_path / "mine.parquet") == ", row 2: the text is missing."
+    assert told(tmp_path / "mine.parquet") == f", row 2: the text is missing. {tables.CORRECT}"
     frame = pd.DataFrame({"text": [1.5, 2.5], "label": [1, 0]})
     frame.to_parquet(tmp_path / "mine.parquet", index=False)
-    assert told(tmp_path / "mine.parquet") == ", row 1: the text is no text but 1.5."
+    assert (
+        told(tmp_path / "mine.parquet") == f", row 1: the text is no text but 1.5. {tables.CORRECT}"
+    )
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -474,7 +533,8 @@ def test_a_wrong_encoding(mark, tmp_path):
     file = write(tmp_path, content)
     assert told(file) == (
         f", row 2 (line 4): the encoding is wrong: byte 0xe9 at position {at} is not UTF-8 "
-        "(Windows-1252, perhaps). Save the file as UTF-8; in Excel: 'CSV UTF-8'."
+        "(Windows-1252, perhaps; then give encoding='windows-1252'). Save the file as UTF-8; in "
+        "Excel: 'CSV UTF-8'."
     )
 
 
@@ -499,7 +559,8 @@ def test_commas_that_stand_in_no_quotes(tmp_path):
 def test_a_quote_that_is_never_closed(tmp_path):
     file = write(tmp_path, 'text,label\ngood,1\n"bad,0\nworse,0\n')
     assert told(file) == (
-        ", row 2 (line 3): not valid CSV: a double quote is opened and never closed."
+        ", row 2 (line 3): not valid CSV: a double quote is opened and never closed. "
+        'Double ("") each quote that belongs to a text.'
     )
 
 
@@ -526,15 +587,13 @@ def test_a_file_that_is_not_there(tmp_path, monkeypatch):
         f": there is no such file. Did you mean 'reviews.csv'? The working folder is {Path.cwd()}."
     )
     assert told(tmp_path / "nowhere" / "reviews.csv") == (
-        f": there is no folder {tmp_path / 'nowhere'}. The working folder is {Path.cwd()}."
+        f": there is no folder {tmp_path / 'nowhere'}. Check the name from {Path.cwd()} on."
     )
 
 
 def test_a_folder_in_place_of_a_file(tmp_path):
     write(tmp_path, "text,label\n", "reviews.csv")
-    assert told(tmp_path) == (
-        ": this is a folder; the name of a file is needed. In it: reviews.csv."
-    )
+    assert told(tmp_path) == (": this is a folder. Give the name of a file. In it: reviews.csv.")
 
 
 def test_errors_say_where_to_a_program_too(tmp_path):

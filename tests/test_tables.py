@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
+import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -103,6 +106,20 @@ TOLD = {
     "bzip2": (b"BZh91AY&SY", ": this is compressed in a way that is not read here."),
     "an HTML error page": ("\n <!DOCTYPE html><title>404</title>", ": this is a web page, not the"),
     "JSON": ('{"error": "not found"}', ": this is JSON."),
+    "JSON over several lines": ('[\n  {"text": "good"}\n]', ": this is JSON."),
+    "an error page in XML": ("<Error><Code>AccessDenied</Code>", ": this is a web page, not the"),
+    "a web page saved by a browser": ("<!-- saved from -->\n<html>", ": this is a web page, not"),
+    "a web page in UTF-16": ("<!DOCTYPE html>".encode("utf-16"), ": this is a web page, not the"),
+    "another pickle": (b"\x80\x05\x95\x0b\0\0", ": this is a pickle, which runs code when it is"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0", ": this is a picture. Give the file of the table"),
+    "an array": (b"\x93NUMPY\x01\0", ": this is an array of NumPy. Load it with numpy.load"),
+    "an archive": (b"a.csv".ljust(257, b"\0") + b"ustar\0", ": this is an archive of several"),
+    "a file Git could not merge": ("<<<<<<< HEAD\n" + GOOD, ": this is a file that Git could not"),
+    "a title above the header": ("My reviews\n\n" + GOOD, ": no column 'text'. There is: 'My rev"),
+    "the header twice": (GOOD + GOOD, ", row 3 (line 4): the header stands here once more."),
+    "another delimiter": (GOOD.replace(",", "~"), ": no column 'text'. There is: 'text~label'."),
+    "the wrong line sep=": ("sep=;\n" + GOOD, ": no column 'text'. There is: 'text,label'. Its co"),
+    "a line sep= that is none": ('sep="\n' + GOOD, ": delimiter='\"' cannot be one."),
     "a pointer of Git LFS": (
         "version https://git-lfs.github.com/spec/v1\n",
         ": this is a pointer of",
@@ -121,6 +138,14 @@ TOLD = {
 }
 
 
+# How each message ends: with what to do. ("It must be text,label" is what to do, too.)
+MEND = re.compile(
+    r"\b(Ask|Close|Convert|Copy|Correct|Decompress|Double|Download|Export|Fetch|Fill|Get|Give|give|"
+    r"Leave|Load|Make|Open|Point|Put|Read|Rename|Save|Set|Take|Try|Check|take out|"
+    r"Unpack|Two are needed|Did you mean|must stand in double quotes|first line must be)\b"
+)
+
+
 def write(folder: Path, content: str | bytes, name: str = "mine.csv") -> Path:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -132,6 +157,7 @@ def told(given: object, **options) -> str:
     with pytest.raises(tables.DataError) as error:
         tables.read(given, **options)
     assert str(error.value).startswith(error.value.file)
+    assert MEND.search(str(error.value).removeprefix(str(given))), f"no mend: {error.value}"
     return str(error.value).removeprefix(str(given))
 
 
@@ -166,15 +192,48 @@ def test_what_a_file_is_like_is_told(tmp_path):
 def test_an_old_encoding_is_read_when_it_is_named(tmp_path):
     file = write(tmp_path, "text,label\ncafé,1\n".encode("windows-1252"))
     assert tables.read(file, encoding="windows-1252")["text"].tolist() == ["café"]
-    assert told(file, encoding="klingon").startswith(": encoding='klingon' is none that Python")
+    for wrong in ("klingon", 3, "utf-8\0", "hex"):
+        assert told(file, encoding=wrong).startswith(f": encoding={wrong!r} is none that Python")
     assert told(file, encoding="ascii").startswith(": this is not ascii: ordinal not in range")
 
 
 def test_a_delimiter_is_taken_when_it_is_named(tmp_path):
     file = write(tmp_path, "text^label\ngood^1\n")
     assert tables.read(file, delimiter="^")["text"].tolist() == ["good"]
-    for wrong in ('"', "\n", "::"):
-        assert "is not one character" in told(file, delimiter=wrong)
+    for wrong in ('"', "\n", "::", "\0", 3, b";"):
+        assert told(file, delimiter=wrong).startswith(f": delimiter={wrong!r} cannot be one.")
+    assert "separated by '^'" not in told(file) and "Give delimiter='^'." in told(file)
+    assert "separated by ','" in told(write(tmp_path, GOOD), delimiter=";")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_mark_is_no_part_of_a_name_when_the_encoding_is_named(encoding, tmp_path):
+    file = write(tmp_path, ("\ufeff" + GOOD).encode(encoding))
+    assert tables.read(file, encoding=encoding)["text"].tolist() == ["good", "bad"]
+
+
+def test_where_a_wrong_byte_is_found_in_every_way_of_writing(tmp_path):
+    for before in ('sep=;\n\ntext;label\n"two\nlines";1\n', "text\tlabel\r\r\r\rgood\t1\r"):
+        file = write(tmp_path, before.encode() + "café;0\n".encode("latin-1"))
+        assert told(file).startswith(", row 2 (line 6): the encoding is wrong: byte 0xe9")
+
+
+def test_an_address_is_no_file():
+    for wrong in ("https://example.org/a.csv", "hf://datasets/imdb/a.parquet"):
+        assert told(wrong).startswith(": this is an address. Download the file,")
+
+
+def test_a_file_that_the_memory_does_not_hold(tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(tables, "_csv", full)
+    assert told(write(tmp_path, GOOD)).startswith(": the memory here does not hold it. Read it")
+
+
+def test_a_schema_has_classes():
+    with pytest.raises(ValueError, match="needs the names of its classes"):
+        tables.Schema(names=())
 
 
 def test_lines_are_counted_as_an_editor_does(tmp_path):
@@ -188,7 +247,8 @@ def test_more_classes_when_the_schema_has_them(tmp_path):
     assert tables.read(file, news)["label"].tolist() == [0, 2, 1]
     file = write(tmp_path, "text,label\na,3\n")
     assert told(file, schema=news) == (
-        ", row 1 (line 2): the label is '3'; it must be 0 (world), 1 (sport) or 2 (business)."
+        ", row 1 (line 2): the label is '3'; it must be 0 (world), 1 (sport) or 2 (business). "
+        "Correct it, leave the row out, or name your own classes in a tables.Schema."
     )
 
 
@@ -197,7 +257,7 @@ def test_more_classes_when_the_schema_has_them(tmp_path):
 
 def test_a_folder_a_missing_file_and_a_name_that_is_none(tmp_path):
     write(tmp_path, GOOD)
-    assert told(tmp_path) == (": this is a folder; the name of a file is needed. In it: mine.csv.")
+    assert told(tmp_path) == (": this is a folder. Give the name of a file. In it: mine.csv.")
     assert "Did you mean 'mine.csv'?" in told(tmp_path / "mina.csv")
     assert "there is no folder" in told(tmp_path / "no" / "mine.csv")
     for wrong in (None, 3, b"a.csv", "~nobody-here/a.csv"):
@@ -291,6 +351,152 @@ def test_a_bad_label_is_named_with_its_row(tmp_path, rows, draw):
     with pytest.raises(tables.DataError) as error:
         tables.read(write(tmp_path, frame.to_csv(index=False)))
     assert error.value.row == bad and "the label is '?'" in str(error.value)
+
+
+# --- each kind, on any table
+
+LETTERS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
+WORDS = LETTERS.map(lambda text: f"a {text}")  # no label, no column's name
+PLAIN = st.lists(st.tuples(WORDS, st.integers(0, 1)), min_size=1, max_size=6)
+
+
+def lined(rows, delimiter=",", ending="\n", header=("text", "label"), quoting=csv.QUOTE_ALL) -> str:
+    """Rows as a CSV file."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=ending, quoting=quoting)
+    writer.writerows([header, *rows] if header else rows)
+    return buffer.getvalue()
+
+
+def with_row(rows, at, row, **how) -> str:
+    """As `lined`, with another row in the place of row `at`."""
+    return lined([row if i == at - 1 else old for i, old in enumerate(rows)], **how)
+
+
+def parquet_of(rows) -> bytes:
+    return parquet(pd.DataFrame(rows, columns=["text", "label"]))
+
+
+# For each kind: a file made of any rows, in which row `at` is the one that is broken.
+STILL_READ = {
+    "one row": lambda rows, at: lined(rows),
+    "semicolons": lambda rows, at: lined(rows, ";"),
+    "tabs": lambda rows, at: lined(rows, "\t"),
+    "bars": lambda rows, at: lined(rows, "|"),
+    "Excel's line": lambda rows, at: "sep=;\n" + lined(rows, ";"),
+    "byte-order mark": lambda rows, at: lined(rows).encode("utf-8-sig"),
+    "two marks": lambda rows, at: b"\xef\xbb\xbf" + lined(rows).encode("utf-8-sig"),
+    "UTF-16": lambda rows, at: lined(rows).encode("utf-16"),
+    "UTF-32": lambda rows, at: lined(rows).encode("utf-32"),
+    "Windows line ends": lambda rows, at: lined(rows, ending="\r\n"),
+    "Macintosh line ends": lambda rows, at: lined(rows, ending="\r"),
+    "blank lines": lambda rows, at: "\n\n" + lined(rows, ending="\n\n"),
+    "gzip under a false name": lambda rows, at: gzip.compress(lined(rows).encode()),
+    "Parquet under a false name": lambda rows, at: parquet_of(rows),
+    "labels as words": lambda rows, at: lined((t, ("neg", "Positive")[n]) for t, n in rows),
+    "labels as floats": lambda rows, at: lined((t, f"{n}.{'0' * at}") for t, n in rows),
+    "the other order": lambda rows, at: lined([r[::-1] for r in rows], header=("label", "text")),
+    "more columns": lambda rows, at: lined(
+        ((i, *r, "") for i, r in enumerate(rows)), header=("", "text", "label", "more")
+    ),
+    "a long field": lambda rows, at: lined([*rows, ("long " * 40_000, 1)]),
+}
+STILL_TOLD = {  # and what is said of it
+    "empty": (lambda rows, at: "\n" * at, None, "the file is empty"),
+    "a header only": (lambda rows, at: lined([]), None, "a header and no rows"),
+    "no header": (lambda rows, at: lined(rows, header=None), None, "there is no header"),
+    "a title above": (lambda rows, at: "mine\n" * at + lined(rows), None, "looks like the header"),
+    "another delimiter": (lambda rows, at: lined(rows, "~", quoting=csv.QUOTE_MINIMAL), None, "'~'"),
+    "another delimiter below": (
+        lambda rows, at: "text,label\n" + lined(rows, ";", header=None, quoting=csv.QUOTE_MINIMAL),
+        1, "1 fields, but the header has 2",
+    ),
+    "duplicated columns": (
+        lambda rows, at: lined(((*r, 1) for r in rows), header=("text", "label", "label")),
+        None, "more than once",
+    ),
+    "other names": (lambda rows, at: lined(rows, header=("review", "label")), None, "mean 'review'"),
+    "Latin-1": (
+        lambda rows, at: with_row(rows, at, ("caf\u00e9", 1)).encode("latin-1"), "at",
+        "the encoding is wrong",
+    ),
+    "Latin-1 after semicolons and lines": (
+        lambda rows, at: with_row([("a\nb", n) for _, n in rows], at, ("\u00e9", 1), delimiter=";")
+        .encode("latin-1"), "at", "the encoding is wrong",
+    ),
+    "null bytes": (lambda rows, at: with_row(rows, at, ("a\0b", 1)), "at", "a null byte"),
+    "UTF-16 without its mark": (lambda rows, at: lined(rows).encode("utf-16-le"), None, "a null byte"),
+    "UTF-16 cut short": (lambda rows, at: lined(rows).encode("utf-16")[:-1], None, "not utf-16"),
+    "a quote never closed": (
+        lambda rows, at: lined(rows[: at - 1]) + '"open,1\n', "at", "never closed"
+    ),
+    "a quote closed too early": (
+        lambda rows, at: lined(rows[: at - 1]) + '"a" b,1\n', "at", "not valid CSV"
+    ),
+    "a comma without quotes": (
+        lambda rows, at: lined(rows[: at - 1]) + "a, b,1\n", "at", "3 fields, but the header has 2"
+    ),
+    "a text missing": (lambda rows, at: with_row(rows, at, (" ", 1)), "at", "the text is missing"),
+    "a label missing": (lambda rows, at: with_row(rows, at, ("a", "")), "at", "the label is missing"),
+    "a third class": (lambda rows, at: with_row(rows, at, ("a", 2)), "at", "the label is '2'"),
+    "a fraction": (lambda rows, at: with_row(rows, at, ("a", 0.5)), "at", "the label is '0.5'"),
+    "a class of -1": (lambda rows, at: with_row(rows, at, ("a", -1)), "at", "the label is '-1'"),
+    "another word": (lambda rows, at: with_row(rows, at, ("a", "ok")), "at", "the label is 'ok'"),
+    "the header again": (
+        lambda rows, at: with_row(rows, at, ("text", "label")), "at", "the header stands here"
+    ),
+    "gzip cut short": (lambda rows, at: gzip.compress(lined(rows).encode())[:-at], None, "damaged"),
+    "gzip twice": (lambda rows, at: gzip.compress(gzip.compress(lined(rows).encode())), None, "twice"),
+    "Parquet cut short": (lambda rows, at: parquet_of(rows)[:-at], None, "a Parquet file that is"),
+    "a web page": (lambda rows, at: "<!DOCTYPE html>\n" + lined(rows), None, "a web page"),
+    "JSON": (lambda rows, at: json.dumps([{"text": t} for t, _ in rows]), None, "this is JSON"),
+    "JSON, indented": (lambda rows, at: json.dumps(rows, indent=at), None, "this is JSON"),
+    "an Excel file": (lambda rows, at: b"PK\x03\x04" + lined(rows).encode(), None, "an Excel or zip"),
+    "a pickle": (lambda rows, at: pickle.dumps(rows, protocol=2 + at % 4), None, "this is a pickle"),
+}  # fmt: skip
+ON_ANY_TABLE = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def test_the_kinds_that_are_tested_on_any_table_are_many():
+    assert len(STILL_READ) + len(STILL_TOLD) >= 45 and len(STILL_TOLD) >= 30
+
+
+@pytest.mark.parametrize("kind", STILL_READ)
+@ON_ANY_TABLE
+@given(rows=ROWS, at=st.integers(1, 5))
+def test_each_kind_of_any_table_is_read_right(kind, tmp_path, rows, at):
+    rows = rows[:1] if kind == "one row" else rows
+    frame = tables.read(write(tmp_path, STILL_READ[kind](rows, at)))
+    expected = [*rows, ("long " * 40_000, 1)] if kind == "a long field" else rows
+    assert list(zip(frame["text"], frame["label"], strict=True)) == expected
+
+
+@pytest.mark.parametrize("kind", STILL_TOLD)
+@ON_ANY_TABLE
+@given(rows=PLAIN, draw=st.data())
+def test_each_kind_of_any_table_is_refused_with_its_row_and_a_mend(kind, tmp_path, rows, draw):
+    made, row, phrase = STILL_TOLD[kind]
+    at = draw.draw(st.integers(1, len(rows)))
+    file = write(tmp_path, made(rows, at))
+    with pytest.raises(tables.DataError) as error:
+        tables.read(file)
+    assert error.value.file == str(file) and phrase in str(error.value), str(error.value)
+    assert error.value.row == (at if row == "at" else row)
+    assert MEND.search(str(error.value).removeprefix(str(file)))
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are made otherwise there")
+@ON_ANY_TABLE
+@given(LETTERS.map(lambda text: text[:20]), st.integers(1, 6))
+def test_a_folder_and_a_loop_of_any_name(tmp_path_factory, name, length):
+    folder = tmp_path_factory.mktemp("kinds")
+    assert told(folder).startswith(": this is a folder. Give the name of a file.")
+    for i in range(length):
+        (folder / f"{name}{i}").symlink_to(folder / f"{name}{(i + 1) % length}")
+    assert told(folder / f"{name}0").startswith(": a symbolic link that leads back to itself.")
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
