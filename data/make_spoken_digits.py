@@ -35,13 +35,13 @@ SPEAKERS = {
     "america-m": ("en-us+m3", 40, 165),
     "america-f": ("en-us+f2", 55, 170),
     "newyork-m": ("en-us-nyc+m7", 30, 190),
-    "rp-m": ("en-gb-x-rp+m1", 45, 150),
     "rp-f": ("en-gb-x-rp+f4", 60, 160),
     "scotland-f": ("en-gb-scotland+f3", 50, 175),
     "lancaster-m": ("en-gb-x-gbclan+m5", 35, 150),
-    "midlands-m": ("en-gb-x-gbcwmd+m8", 50, 180),
+    "midlands-f": ("en-gb-x-gbcwmd+belinda", 60, 165),
     "caribbean-f": ("en-029+f5", 65, 155),
-    "caribbean-m": ("en-029+m4", 40, 170),
+    "child": ("en-us+f4", 99, 185),
+    "whisper": ("en-gb-x-rp+whisperf", 45, 165),
 }
 # How a take is said: in a list, as a question, as the end of a sentence.
 MARKS = (",", "?", ".", "!")
@@ -68,7 +68,7 @@ def say(text: str, voice: str, pitch: int, speed: int, rate: int) -> np.ndarray:
     return resample_poly(wave, rate // common, own_rate // common)
 
 
-def trim(wave: np.ndarray, rate: int, margin: float = 0.03) -> np.ndarray:
+def trim(wave: np.ndarray, rate: int, margin: float = 0.02) -> np.ndarray:
     """Without the silence before and after, but for a margin of some seconds."""
     loud = np.flatnonzero(np.abs(wave) > 0.02 * np.abs(wave).max())
     before = int(margin * rate)
@@ -79,11 +79,11 @@ def clip(speaker: str, digit: int, take: int) -> tuple[np.ndarray, dict]:
     """One spoken digit and what is to be known of it; what is drawn depends on the three alone."""
     voice, pitch, speed = SPEAKERS[speaker]
     rng = np.random.default_rng([list(SPEAKERS).index(speaker), digit, take])
-    pitch += int(rng.integers(-12, 13))
+    pitch = min(pitch + int(rng.integers(-12, 13)), 99)
     speed = round(speed * rng.uniform(0.8, 1.3))
     mark = MARKS[rng.integers(len(MARKS))]
     wave = trim(say(WORDS[digit] + mark, voice, pitch, speed, RATE), RATE)
-    loudness, snr = rng.uniform(0.3, 0.9), rng.uniform(20, 40)  # snr in decibels
+    loudness, snr = rng.uniform(0.3, 0.9), rng.uniform(24, 44)  # snr in decibels
     wave = wave * loudness / np.abs(wave).max()
     power = np.mean(wave**2) / 10 ** (snr / 10)
     wave = wave + rng.normal(size=len(wave)) * np.sqrt(power)
