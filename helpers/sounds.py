@@ -75,6 +75,7 @@ def read(
         with soundfile.SoundFile(content) as opened:
             own_rate, promised = opened.samplerate, opened.frames
             samples = opened.read(int(most_seconds * own_rate), dtype="float32", always_2d=True)
+        share = _share(content)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise SoundError(_no_sound(name, content)) from error
     finally:
@@ -83,7 +84,7 @@ def read(
         raise SoundError(f"{name} holds values that are no numbers. Save it again as 16-bit WAV.")
     wave = resample(samples.mean(axis=1), own_rate, rate)
     _check_wave(wave, rate, name)
-    return Sound(wave, rate, _note(samples, own_rate, rate, promised, most_seconds))
+    return Sound(wave, rate, _note(samples, own_rate, rate, promised, most_seconds, share))
 
 
 def resample(wave: np.ndarray, rate: int, to: int) -> np.ndarray:
@@ -159,15 +160,53 @@ def _check_wave(wave: np.ndarray, rate: int, name: str) -> None:
         raise SoundError(f"{name} is silent. Was the microphone on?")
 
 
-def _note(samples: Any, own_rate: int, rate: int, promised: int, most: float) -> str:
+def _share(content: Any) -> float:
+    """How much of the sound that its header promises a WAV file holds; 1 for other files."""
+    content.seek(0)
+    start = content.read(4096)
+    at = start.find(b"data")
+    if not start.startswith(b"RIFF") or at < 0 or len(start) < at + 8:
+        return 1.0
+    promised = int.from_bytes(start[at + 4 : at + 8], "little")
+    there = content.seek(0, os.SEEK_END) - at - 8
+    if promised in (0, 2**32 - 1):  # written by a recorder that could not know
+        return 1.0
+    return min(1.0, there / promised)
+
+
+def _note(samples: Any, own_rate: int, rate: int, promised: int, most: float, share: float) -> str:
     done = []
     if samples.shape[1] > 1:
         done.append(f"mixed {samples.shape[1]} channels into one")
     if own_rate != rate:
         done.append(f"changed {own_rate:,} samples a second to {rate:,}")
+    if share < 1:
+        done.append(f"the file is cut off, only {share:.0%} of its sound is there")
     if promised > int(most * own_rate):
         done.append(f"read the first {most:g} of {promised / own_rate:,.0f} s")
     return ", ".join(done)
+
+
+def odd_files(folder: str | os.PathLike) -> list[Path]:
+    """Write the kinds of files that readers give by mistake or by habit; returns their paths."""
+    import numpy as np
+    import soundfile
+
+    folder, rng = Path(folder), np.random.default_rng(0)
+    hum = 0.3 * np.sin(2 * np.pi * 200 * np.arange(44_100) / 44_100)
+    made = {
+        "stereo.wav": (np.stack([hum, hum / 2], axis=1), 44_100, "PCM_16"),
+        "8bit.wav": (hum, 44_100, "PCM_U8"),
+        "silence.wav": (np.zeros(RATE), RATE, "PCM_16"),
+        "long.flac": (0.1 * rng.normal(size=600 * RATE), RATE, "PCM_16"),
+    }
+    for name, (wave, rate, kind) in made.items():
+        soundfile.write(folder / name, wave, rate, subtype=kind)
+    whole = (folder / "stereo.wav").read_bytes()
+    contents = {"text.wav": b"four seven two", "empty.wav": b"", "cut.wav": whole[:60_000]}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in [*made, *contents]]
 
 
 # --- playing

@@ -390,6 +390,61 @@ def interval(
     return float(low), float(high)
 
 
+def error_table(
+    said: Mapping[str, Sequence[Sequence[int]]],
+    heard: Mapping[tuple[str, str], Sequence[Sequence[int]]],
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Word error rates with 95% intervals, and whole strings right, in percent.
+
+    Args:
+        said: the strings of each test set.
+        heard: for a test set and a decoder, what was heard; a row each.
+        seed: for the intervals.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows = {}
+    for (which, decoder), answers in heard.items():
+        errors = word_errors(said[which], answers)
+        sizes = [len(digits) for digits in said[which]]
+        low, high = interval(errors, sizes, seed)
+        rows[which, decoder] = [errors.sum() / sum(sizes), low, high, np.mean(errors == 0)]
+    columns = ["word error rate", "from", "to", "whole strings right"]
+    return 100 * pd.DataFrame(rows, index=columns).T
+
+
+def kinds_of_errors(
+    said: Sequence[Sequence[int]], heard: Sequence[Sequence[int]]
+) -> tuple[pd.Series, pd.Series]:
+    """How many words were replaced, left out and put in; and which were taken for which, by jiwer.
+
+    Returns:
+        a count of each kind, and a count of each pair ("five as nine"), the most frequent first.
+    """
+    from collections import Counter
+
+    import jiwer
+    import pandas as pd
+
+    kinds, pairs = Counter({"replaced": 0, "left out": 0, "put in": 0}), Counter()
+    for digits, answer in zip(said, heard, strict=True):
+        out = jiwer.process_words(in_words(digits), in_words(answer))
+        kinds.update(
+            {"replaced": out.substitutions, "left out": out.deletions, "put in": out.insertions}
+        )
+        for part in out.alignments[0]:
+            if part.type == "substitute":
+                ends = (
+                    (part.ref_start_idx, part.ref_end_idx),
+                    (part.hyp_start_idx, part.hyp_end_idx),
+                )
+                both = zip(digits[slice(*ends[0])], answer[slice(*ends[1])], strict=True)
+                pairs.update(f"{WORDS[a]} as {WORDS[b]}" for a, b in both)
+    return pd.Series(dict(kinds), name="words"), pd.Series(dict(pairs.most_common()), dtype=int)
+
+
 # --- a sound of the reader's own
 
 
