@@ -34,6 +34,18 @@ def test_the_speed_is_that_of_the_steps_without_what_is_paid_once():
     assert 500 < run.steps_per_second <= 1010 and run.first_seconds >= 0.2
 
 
+def test_results_that_are_still_being_computed_are_waited_for_inside_the_time():
+    """As arrays of JAX are: they are there when they are asked for."""
+    text = (
+        "import time\nimport numpy as np\n\nclass Later:\n"
+        "    def __array__(self, dtype=None, copy=None):\n"
+        "        time.sleep(0.3)\n        return np.arange(3)\n\n"
+        "def f(num_steps):\n    return {'x': Later()}\n"
+    )
+    run = frameworks.run("numpy", {"f": text}).runs["f"]
+    assert run.first_seconds >= 0.3 and run.results["x"].tolist() == [0, 1, 2]
+
+
 def test_the_last_function_of_a_text_is_called():
     found = frameworks.run("numpy", {"f": "def g():\n    raise OSError\n\n" + DOUBLE}, x=ONES)
     assert found.runs["f"].results["twice"].tolist() == [2, 2, 2]
