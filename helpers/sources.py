@@ -221,7 +221,10 @@ def manifest(folder: Path) -> dict[str, dict[str, dict]]:
         )
     try:
         sets = json.loads(file.read_text(encoding="utf-8"))["datasets"]
-        return {one["name"]: {f["path"]: f for f in one["files"]} for one in sets}
+        found = {one["name"]: {f["path"]: f for f in one["files"]} for one in sets}
+        if not all(isinstance(word, str) for name in found for word in (name, *found[name])):
+            raise TypeError("a name or a path is no text")
+        return found
     except json.JSONDecodeError as error:
         raise SourceError(
             f"{file}, line {error.lineno}: not JSON ({error.msg}). Copy the mirror again."

@@ -491,6 +491,11 @@ def check(frame: pd.DataFrame, where: object, schema: Schema = REVIEWS) -> pd.Da
     Raises:
         DataError: naming `where` and the row.
     """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        problem = f"{type(frame).__name__} is no table. Give a frame with columns text and label."
+        raise DataError(where, problem)
     _require([str(name) for name in frame.columns], where)
     return make(frame["text"].tolist(), frame["label"].tolist(), where, schema)
 
@@ -603,6 +608,8 @@ def clean_text(text: str) -> str:
     Windows-1252 read as Latin-1 is put right, runs of blanks become one. Words, case, punctuation,
     numbers, accents and every script stay as they are.
     """
+    if not isinstance(text, str):
+        raise DataError("clean_text", f"{reprlib.repr(text)} is no text. {CORRECT}")
     for _ in range(PASSES):
         cleaner = _clean_once(text)
         if cleaner == text:
@@ -694,7 +701,7 @@ def near_duplicates(
     returned is below the threshold. A pair just above it may be missed.
 
     Args:
-        texts: any number; 50,000 reviews take about 20 seconds.
+        texts: any number, a list or a column; 50,000 reviews take about 20 seconds.
         threshold: least Jaccard similarity, above 0 and at most 1.
         words: how many words a run has.
         num_perm: hashes a text; more find more, and take longer.
@@ -704,13 +711,17 @@ def near_duplicates(
         `similarity`, the most similar pairs first.
 
     Raises:
-        DataError: the threshold is out of range, or `datasketch` is not installed.
+        DataError: the threshold is out of range, a text is none, or `datasketch` is not installed.
     """
     import pandas as pd
 
-    if not 0 < threshold <= 1:
-        problem = f"threshold={threshold} is no share. Give one above 0 and up to 1, such as 0.5."
+    if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        problem = f"threshold={threshold!r} is no share. Give one above 0 and up to 1, such as 0.5."
         raise DataError("near_duplicates", problem)
+    texts = list(texts)  # a column of a frame may be numbered otherwise
+    for row, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise DataError("near_duplicates", f"{reprlib.repr(text)} is no text. {CORRECT}", row)
     rows = []
     for i, j in sorted(_candidates(texts, threshold, words, num_perm)):
         similarity = jaccard(shingles(texts[i], words), shingles(texts[j], words))

@@ -118,6 +118,8 @@ def read(folder: str | os.PathLike, schema: tables.Schema = tables.REVIEWS) -> V
         hint = f" In it: {there}; name one of these." if there else ""
         raise DataError(folder, f"no version of a data set lies here (no manifest.json).{hint}")
     [(name, files)] = _one_set(folder).items()
+    if not files:
+        raise DataError(folder, "manifest.json lists no file. Copy the version again.")
     parts = {
         Path(path).stem: tables.read(sources.verified(folder, path, files), schema)
         for path in files
@@ -142,28 +144,34 @@ def _one_set(folder: Path) -> dict[str, dict]:
 
 def _as_numbers(number: str) -> tuple[int, ...]:
     """(1, 10, 0) for "1.10.0", so that it comes after "1.9.0"; () for what is no version."""
-    good = re.fullmatch(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", number)
+    part = "(0|[1-9][0-9]{0,8})"  # "1.00.0" would be "1.0.0" under another name
+    good = re.fullmatch(rf"{part}\.{part}\.{part}", str(number))
     return tuple(map(int, good.groups())) if good else ()
 
 
 def _check_names(
     root: Path, name: str, number: str, parts: Parts, changes: Sequence[str], card: Card
 ) -> None:
+    if not isinstance(parts, Mapping):
+        problem = f"{type(parts).__name__} is no mapping. Give the parts as {{'train': frame}}."
+        raise DataError(name, problem)
     for word in (name, *parts):
-        if not re.fullmatch(r"[A-Za-z0-9_]+", word):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", str(word)):
             raise DataError(reprlib.repr(word), "a name may hold letters, digits and _ only.")
     if not parts:
         raise DataError(name, "there is no part to write. Give at least train.")
     if not _as_numbers(number):
-        raise DataError(number, 'no version. It has three numbers, such as "1.0.0".')
+        raise DataError(number, 'no version. Give three numbers, such as "1.0.0".')
     newest = versions(root)[-1:]
     if newest and _as_numbers(number) <= _as_numbers(newest[0]):
         raise DataError(root, f"version {newest[0]} is there already; {number} must be higher.")
-    if isinstance(changes, str) or not any(change.strip() for change in changes):
+    lines = [] if isinstance(changes, str) else list(changes or [])
+    if not any(isinstance(line, str) and line.strip() for line in lines):
         raise DataError(name, "say what changed, in a list of lines; the first: 'first version'.")
     for statement, content in vars(card).items():
-        if not content.strip():
-            raise DataError(name, f"the card says nothing under {statement!r}.")
+        if not isinstance(content, str) or not content.strip():
+            problem = f"the card says nothing under {statement!r}. Write it; 'none known' will do."
+            raise DataError(name, problem)
 
 
 @contextlib.contextmanager

@@ -564,6 +564,14 @@ def test_cleaning_twice_is_cleaning_once(text):
     assert "\0" not in once and "<br />" not in once and once == once.strip()
 
 
+@pytest.mark.parametrize("wrong", [None, ["a"], pd.Series(["a"]), {"text": ["a"], "label": [1]}])
+def test_what_is_no_table_is_told(wrong):
+    with pytest.raises(tables.DataError, match=r"the table: .* is no table\. Give a frame with"):
+        tables.clean(wrong)
+    with pytest.raises(tables.DataError, match="is no text"):
+        tables.clean_text(wrong)
+
+
 def test_a_table_is_cleaned_and_what_was_dropped_is_told():
     frame = pd.DataFrame(
         {
@@ -623,9 +631,16 @@ def test_similarity_is_measured_and_case_and_marks_do_not_count():
         [0, 1, 1.0], [3, 4, 1.0], [0, 2, 1 / 3], [1, 2, 1 / 3]
     ]  # fmt: skip
     assert tables.near_duplicates([], 0.5).empty and tables.near_duplicates(["a"], 1).empty
-    for wrong in (0, -1, 1.1):
+    for wrong in (0, -1, 1.1, "half", float("nan")):
         with pytest.raises(tables.DataError, match="is no share"):
             tables.near_duplicates(texts, wrong)
+    with pytest.raises(tables.DataError, match="row 2: None is no text"):
+        tables.near_duplicates(["a", None])
+
+
+def test_a_column_is_taken_by_position_whatever_its_index():
+    column = pd.Series(["a b c d", "x", "a b c d"], index=[7, 5, 9]).drop(5)
+    assert tables.near_duplicates(column).to_dict("split")["data"] == [[0, 1, 1.0]]
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):

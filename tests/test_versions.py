@@ -40,6 +40,32 @@ def everything(folder) -> list[str]:
 # --- writing and reading
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"number": 1.0}, "no version"), ({"number": "\uff11.0.0"}, "no version"),
+     ({"number": "1.00.0"}, "no version"), ({"parts": [PARTS["train"]]}, "list is no mapping"),
+     ({"parts": PARTS["train"]}, "DataFrame is no mapping"),
+     ({"parts": {"train": None}}, "imdb, train: NoneType is no table"),
+     ({"parts": {1.5: PARTS["train"]}}, "a name may hold"),
+     ({"changes": None}, "say what changed"), ({"changes": [1]}, "say what changed")],
+)  # fmt: skip
+def test_what_cannot_be_a_version_is_refused_and_nothing_is_written(wrong, message, tmp_path):
+    with pytest.raises(tables.DataError, match=message):
+        write(**{"root": tmp_path / "r", **wrong})
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "files", [[], [{"path": 5, "sha256": "0"}], [{"path": "../x.parquet", "sha256": "0"}], 7]
+)
+def test_a_manifest_that_is_none_is_told(files, tmp_path):
+    folder = write(tmp_path)
+    about = {"datasets": [{"name": "imdb", "files": files}]}
+    (folder / "manifest.json").write_text(json.dumps(about))
+    with pytest.raises((tables.DataError, sources.SourceError), match=r"manifest\.json"):
+        versions.read(folder)
+
+
 def test_what_is_written_is_read_back(tmp_path):
     folder = write(tmp_path / "reviews")
     assert everything(folder) == [
