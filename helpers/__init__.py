@@ -21,6 +21,8 @@ What a notebook calls:
     ngrams       character n-grams, the baseline of every language model
     finders      a learning rate, a batch size
     watch        a live loss curve, samples while training
+    sounds       sound files of every kind, players, log-mel spectrograms
+    speech       spoken digits and strings of them; word error rates; a pretrained recognizer
     images       sets of pictures; a reader's own picture, checked and prepared
     results      what a run measured: `record()` and `recall()`
     cost         parameters, operations, memory, money, energy
