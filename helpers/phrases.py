@@ -49,7 +49,7 @@ UNITS = """length-kilometer length-meter length-centimeter length-millimeter len
     frequency-megahertz pressure-bar pressure-hectopascal energy-kilocalorie"""
 PERIODS = {"second": 59, "minute": 59, "hour": 23, "day": 6, "week": 3}
 COUNTS = {  # phrases drawn of each kind
-    "date": 2600, "time": 1100, "duration": 1300, "relative": 800, "quantity": 2400,
+    "date": 2600, "time": 1600, "duration": 2400, "relative": 1500, "quantity": 2400,
     "currency": 2000, "countries": 3600, "languages": 2400,
 }  # fmt: skip
 HELD_OUT = 0.08  # of the combinations, to validate; as many to test

@@ -20,7 +20,7 @@ from helpers import gpt, layers
 
 PAD, START, END = 0, 1, 2
 SPECIAL = ("<pad>", "<start>", "<end>")  # in the order of their ids, as `text.BPE` takes them
-LENGTHS = 16, 32, 64, 128, 256, 512, 1024  # sources are read in few lengths: few programs
+LENGTHS = 32, 64, 128, 256, 512, 1024  # sources are read in few lengths: few programs
 NEVER = -1e30  # as in `layers.attend`
 
 
@@ -94,7 +94,8 @@ class DecoderBlock(keras.layers.Layer):
     """Attention to what is written, attention to what was read, an MLP; each added to what came in.
 
     Args:
-        num_heads, norm, activation, bias, dropout, mlp_dim, output_stddev: as in `layers.Block`.
+        num_heads, mlp_dim, activation, norm, bias, dropout: as in `layers.Block`.
+        stddev, output_stddev: the same.
     """
 
     def __init__(
@@ -106,17 +107,19 @@ class DecoderBlock(keras.layers.Layer):
         norm: str = "rms",
         bias: bool = False,
         dropout: float = 0.0,
+        stddev: float = 0.02,
         output_stddev: float | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.config = {
             "num_heads": num_heads, "mlp_dim": mlp_dim, "activation": activation, "norm": norm,
-            "bias": bias, "dropout": dropout, "output_stddev": output_stddev,
+            "bias": bias, "dropout": dropout, "stddev": stddev, "output_stddev": output_stddev,
         }  # fmt: skip
         self.supports_masking = True
         policy = self.dtype_policy
-        start = {"bias": bias, "output_stddev": output_stddev, "dtype": policy}
+        sizes = {"stddev": stddev, "output_stddev": output_stddev}
+        start = {"bias": bias, "dtype": policy, **sizes}
         self.norms = [layers.norm_layer(norm, f"norm_{i}", policy) for i in range(3)]
         self.past = layers.Attention(
             num_heads, causal=True, rotary=True, dropout=dropout, name="past", **start
@@ -144,9 +147,10 @@ class DecoderBlock(keras.layers.Layer):
             training: whether to drop.
         """
         # By position, not by name: Keras would hang a named mask on to what comes out.
-        found = self.past(self.norms[0](y), None, past, training=training)
-        y = y + self._drop(found, training)
-        found = self.source(self.norms[1](y), read, seen, training=training)
+        mask = () if past is None else (None, past)
+        y = y + self._drop(self.past(self.norms[0](y), *mask, training=training), training)
+        mask = () if seen is None else (seen,)
+        found = self.source(self.norms[1](y), read, *mask, training=training)
         y = y + self._drop(found, training)
         return y + self._drop(self.mlp(self.norms[2](y)), training)
 
@@ -190,11 +194,13 @@ class Seq2Seq(keras.Model):
         self.config = config = Seq2SeqConfig(**config) if isinstance(config, dict) else config
         policy, width = self.dtype_policy, config.embed_dim
         inside = config.mlp_dim or 4 * width
-        # What writes to the running sum starts smaller, the more layers there are (GPT-2).
+        # What is read stays as large as it is, at any width; what writes to the running sum starts
+        # smaller, the more layers there are (GPT-2).
+        stddev = width**-0.5
         about = {
             "mlp_dim": inside, "activation": config.activation, "norm": config.norm,
             "bias": config.bias, "dropout": config.dropout, "dtype": policy,
-            "output_stddev": 0.02 / (2 * config.num_layers) ** 0.5,
+            "stddev": stddev, "output_stddev": stddev / (2 * config.num_layers) ** 0.5,
         }  # fmt: skip
         self.token_embedding = layers.Embedding(
             config.vocab_size, width, name="token_embedding", dtype=policy
@@ -347,12 +353,15 @@ def mean_nats(logits: Any, targets: Any, label_smoothing: float = 0.0) -> Any:
         targets: (batch, time).
         label_smoothing: so much of the target's probability is spread evenly over all tokens.
     """
-    logits = ops.cast(logits, "float32")
-    total = ops.logsumexp(logits, axis=-1)
-    chosen = ops.take_along_axis(logits, ops.cast(targets, "int32")[..., None], axis=-1)[..., 0]
-    nats = total - (1 - label_smoothing) * chosen
+    logits, targets = ops.cast(logits, "float32"), ops.cast(targets, "int32")
+    # The frameworks' own functions, which go over these large arrays fewest times.
     if label_smoothing:
-        nats = nats - label_smoothing * ops.mean(logits, axis=-1)
+        size = logits.shape[-1]
+        wanted = ops.one_hot(targets, size, dtype="float32") * (1 - label_smoothing)
+        wanted = wanted + label_smoothing / size
+        nats = ops.categorical_crossentropy(wanted, logits, from_logits=True)
+    else:
+        nats = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
     counts = ops.cast(targets != PAD, "float32")
     return ops.sum(nats * counts) / ops.maximum(ops.sum(counts), 1.0)
 
@@ -593,8 +602,20 @@ def _program(model: Seq2Seq, length: int, beams: int) -> Callable:
         )
 
     if (length, beams) not in programs:
-        programs[length, beams] = gpt.compiled(model, run)
+        programs[length, beams] = _compiled(model, run)
     return programs[length, beams]
+
+
+def _compiled(model: Seq2Seq, run: Callable) -> Callable:
+    """One program; on TensorFlow's CPU without XLA, which would compile for longer than it saves."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            program = tf.function(run, autograph=False, reduce_retracing=False)
+            program._omit_frequent_tracing_warning = True
+            return program
+    return gpt.compiled(model, run)
 
 
 def _check_search(
