@@ -502,7 +502,7 @@ def ci(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("bash") or os.name != "posix", reason="CI runs on Linux")
 def test_ci_installs_a_browser_where_there_is_none_then_tests(ci):
-    status, calls = ci(programs=("make", "apt-get", "sudo", "chromium"))
+    status, calls = ci(programs=("make", "apt-get", "sudo", "chromium", "espeak-ng"))
     assert status == 0 and calls == ["make test"]
 
 
@@ -518,10 +518,17 @@ def test_ci_asks_debian_for_the_browser(ci, user, sudo):
 
 
 @pytest.mark.skipif(not shutil.which("bash") or os.name != "posix", reason="CI runs on Linux")
+def test_ci_asks_debian_for_the_synthesizer_that_makes_the_spoken_digits(ci):
+    status, calls = ci(programs=("make", "apt-get", "sudo", "chromium"))
+    assert status == 0 and calls[-1] == "make test"
+    assert any("install" in call and "espeak-ng" in call.split() for call in calls)
+
+
+@pytest.mark.skipif(not shutil.which("bash") or os.name != "posix", reason="CI runs on Linux")
 def test_ci_fails_when_the_tests_fail(ci):
-    ci(programs=("make", "chromium"))
+    ci(programs=("make", "chromium", "espeak-ng"))
     (ci.tools / "make").write_text("#!/bin/sh\nexit 3\n")
-    assert ci(programs=("chromium",))[0] == 3
+    assert ci(programs=("chromium", "espeak-ng"))[0] == 3
 
 
 def test_the_licences_are_whole_and_named():
