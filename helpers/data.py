@@ -139,20 +139,20 @@ def _names_files(source: object) -> bool:
 
 def _own_reviews(named: str | os.PathLike) -> sources.Found:
     place = tables.as_path(named)
-    if (place / "manifest.json").is_file():
+    if not os.path.isdir(place):
+        parts = _divided(_ordered(read_reviews(place)), place)
+        about = f"from a file of your own ({place.name}), divided by a hash of the text"
+    elif os.path.isfile(place / "manifest.json"):
         parts, about = _own_mirror(place), "from a mirror of your own (sha256 verified)"
     elif pieces := _hub_pieces(place):
         names = ", ".join(name for files in pieces.values() for name in files)
         frames = sources.from_folder(place, pieces)
         parts = {s: _ordered(check_reviews(f, f"{place}, split {s}")) for s, f in frames.items()}
         about = f"from a folder of your own in the Hub's layout ({names})"
-    elif os.path.isdir(place):
+    else:
         files = {split: _part_in(place, split) for split in SPLITS}
         parts = {split: _ordered(read_reviews(file)) for split, file in files.items()}
         about = f"from files of your own ({', '.join(file.name for file in files.values())})"
-    else:
-        parts = _divided(_ordered(read_reviews(place)), place)
-        about = f"from a file of your own ({place.name}), divided by a hash of the text"
     rows = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
     return sources.Found(parts, "own", f"{IMDB.title}: {rows}, {about}.")
 

@@ -298,6 +298,8 @@ def test_a_mirror_may_be_given_as_a_folder(tmp_path, monkeypatch):
         ("https://example.org/reviews.csv", "this is an address. Download"),
         ("reviews.csv", "there is no such file"),
         ("~nobody-here/reviews.csv", "not the name of a file"),
+        ("x" * 5000 + "/reviews.csv", "cannot be read"),
+        ("a\0/reviews.csv", "cannot be read"),
         (3, "not the name of a file"),
         (None, "not the name of a file"),
     ],
