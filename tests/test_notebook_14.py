@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import wave
 
 import nbformat
 import numpy as np
@@ -84,6 +85,20 @@ def test_faults_of_a_recording_are_seen(own, tmp_path):
     assert seen["good"]["rate (Hz)"] == 8000 and seen["rate"]["rate (Hz)"] == 44100
     assert seen["good"]["seconds"] == seen["rate"]["seconds"] == 0.5
     assert seen["good"]["at the limit"] == "0%" != seen["loud"]["at the limit"]
+
+
+def test_a_recording_that_is_none_or_of_another_kind_is_refused_in_words(own, tmp_path):
+    file = tmp_path / "a.wav"
+    for content in (b"", b"RIFF", b"no sound at all, but some text"):
+        file.write_bytes(content)
+        with pytest.raises(tables.DataError, match=r"a\.wav: no WAV file .*Convert it\."):
+            own.look_at_sound(file)
+    for channels, width in ((2, 2), (1, 3)):
+        with wave.open(str(file), "wb") as stream:
+            stream.setparams((channels, width, 8000, 0, "NONE", ""))
+            stream.writeframes(bytes(6 * 100))
+        with pytest.raises(tables.DataError, match="not mono of 16 bits"):
+            own.look_at_sound(file)
 
 
 def test_the_numbers_of_the_real_set_are_asserted(book):
