@@ -30,7 +30,7 @@ INSTALL = {
     "torch": "pip install torch",
 }
 FEW = 20  # steps of a short call: importing, tracing and compiling are most of it
-MORE, MOST = 100, 12_800  # steps of the long call; four times as many until they take long enough
+MORE, MOST = 400, 6_400  # steps of the long call; four times as many until they take long enough
 LONG_ENOUGH = 0.2  # seconds that the long call must take beyond the short one
 ONE_PROCESS = """
 import sys
