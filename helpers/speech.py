@@ -291,7 +291,7 @@ def strings(
     count: int,
     *,
     lengths: tuple[int, int] = (3, 5),
-    longest: float = 3.6,
+    longest: float = 2.9,
     seed: int = 0,
 ) -> Strings:
     """Clips of one speaker joined to strings, with pauses of up to 0.2 s between them.
