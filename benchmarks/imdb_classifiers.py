@@ -30,7 +30,7 @@ SEEDS = (0, 1, 2)
 ONCE = ("the same answer always", "lexicon", "naive Bayes", "logistic regression", "NB-SVM")
 NETWORKS = ("bag of bigrams", "convolution", "recurrent", "recurrent, no mask", "Transformer",
             "GPT, pretrained", "GPT, random")  # fmt: skip
-MEMBERS = ("NB-SVM", "bag of bigrams", "convolution", "recurrent", "Transformer")
+TOGETHER = ("ensemble", "ensemble, by film")
 
 
 def prepared(seed: int) -> tuple[dict, SimpleNamespace]:
@@ -116,19 +116,25 @@ def one(rung: str, seed: int) -> None:
 
 
 def ensemble(seed: int) -> None:
-    """The members measured with this seed, weighted by the validation part as in the notebook."""
-    state, _ = prepared(seed)
-    seconds, parameters = 0.0, 0
-    for name in MEMBERS:
+    """The members measured with this seed together, and then film by film, as in the notebook."""
+    state, notebook = prepared(seed)
+    for name in notebook.MEMBERS:
         kept = load(name, 0 if name in ONCE else seed)
-        state["val_said"][name], state["ladder"].said[name] = kept.val, kept.said
-        seconds, parameters = seconds + kept.seconds, parameters + kept.parameters
-    said = state["together"](MEMBERS)
-    rung = state["ladder"].score("ensemble", said, seconds=seconds, parameters=parameters)
-    about = {"accuracy": rung.accuracy, "seconds": seconds, "parameters": parameters, "cores": 1}
-    np.savez(OUT / f"ensemble-{seed}.npz", said=said, labels=state["ladder"].labels,
-             val=np.zeros(0), y_val=state["y_val"], about=json.dumps(about))  # fmt: skip
-    print("ensemble", seed, json.dumps(about), flush=True)
+        state["val_said"][name] = kept.val
+        state["ladder"].score(name, kept.said, seconds=kept.seconds, parameters=kept.parameters)
+    state["val_said"]["ensemble"], said = state["together"](notebook.MEMBERS)
+    state["ladder"].score("ensemble", said, **state["cost_of"](notebook.MEMBERS))
+    state["film_by_film"]("ensemble")
+    for name in TOGETHER:
+        rung = state["ladder"].rungs[name]
+        about = {
+            "accuracy": rung.accuracy, "seconds": rung.seconds, "parameters": rung.parameters,
+            "cores": 1,
+        }  # fmt: skip
+        np.savez(OUT / f"{name}-{seed}.npz", said=state["ladder"].said[name],
+                 labels=state["ladder"].labels, val=np.zeros(0), y_val=state["y_val"],
+                 about=json.dumps(about))  # fmt: skip
+        print(name, seed, json.dumps(about), flush=True)
 
 
 def load(rung: str, seed: int) -> SimpleNamespace:
@@ -143,7 +149,7 @@ def write() -> None:
     from helpers import classifiers
 
     rungs, said, labels = {}, {}, None
-    for name in (*ONCE, *NETWORKS, "ensemble"):
+    for name in (*ONCE, *NETWORKS, *TOGETHER):
         found = [load(name, seed) for seed in SEEDS if (OUT / f"{name}-{seed}.npz").exists()]
         if not found:
             continue

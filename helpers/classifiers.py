@@ -492,6 +492,8 @@ def in_words(rung: Rung) -> str:
 
 def draw(rungs: Iterable[Rung], *, title: str, alt: str) -> None:
     """Accuracy with its interval against seconds, a point a rung."""
+    from matplotlib.ticker import MaxNLocator
+
     from helpers import plots
 
     fig, ax = plots.figure(size=(7.2, 5.0))
@@ -501,6 +503,7 @@ def draw(rungs: Iterable[Rung], *, title: str, alt: str) -> None:
         ax.errorbar(rung.seconds, rung.accuracy, whiskers, fmt="o", capsize=3, color=colour)
     ax.set_xscale("log")
     ax.margins(x=0.2)
+    ax.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # whole per cents, and no 2.5
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.set(title=title, xlabel="seconds to fit, all told", ylabel="accuracy on the test part")
     _label(fig, ax, rungs)

@@ -172,8 +172,16 @@ def test_members_are_weighted_by_the_validation_part(nb, rng):
     together = inside(
         nb.together, val_said={"good": good, "noise": noise}, y_val=y_val, ladder=ladder
     )
-    said = together(["good", "noise"])
+    of_val, said = together(["good", "noise"])
+    assert np.mean((of_val > 0.5) == y_val) > 0.99
     assert said[0] > 0.7 and said[1] < 0.3
+
+
+def test_a_hard_review_is_read_with_the_others_of_its_film(nb):
+    texts = ["I saw Zelmira.", "Then Zelmira sang.", "They like Zelmira a lot.", "So what now?"]
+    found = nb.others_of_the_film(texts, np.array([0.0, 4.0, 4.0, -4.0]))
+    assert found[0] > 0.7 and found[3] == 0.0, "two who liked it; no other review of that film"
+    assert found[1] < found[0], "a review's own verdict is not among the others"
 
 
 def test_an_encoder_from_a_folder_gives_vectors_that_do_not_depend_on_the_batch(nb, tmp_path):
@@ -207,7 +215,8 @@ def test_the_recorded_table_meets_what_the_page_says():
     assert rungs["bag of bigrams"].accuracy >= 0.90 and rungs["bag of bigrams"].seconds <= 180
     assert rungs["Transformer"].accuracy >= 0.876 and rungs["Transformer"].seconds <= 600
     assert len(rungs["Transformer"].about["accuracies"]) == 3
-    assert rungs["ensemble"].accuracy >= 0.921
+    assert rungs["ensemble, by film"].accuracy >= 0.926
+    assert rungs["ensemble, by film"].accuracy > rungs["ensemble"].accuracy + 0.003
     assert rungs["recurrent, no mask"].accuracy < rungs["recurrent"].accuracy - 0.01
 
 
@@ -243,6 +252,8 @@ def test_nb_svm_on_the_real_reviews(bench):
     bench.run("NB-SVM", state)
     found = state["ladder"].rungs["NB-SVM"]
     assert found.accuracy >= 0.917 and found.seconds <= 180, found
+    state["film_by_film"]("NB-SVM")
+    assert state["ladder"].rungs["NB-SVM, by film"].accuracy >= found.accuracy + 0.003
 
 
 @pytest.mark.real_data
