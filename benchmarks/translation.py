@@ -1,10 +1,11 @@
 """Multi30K, English to German: what minutes of training come to, and what notebook 16 shows of it.
 
-Run from the project's folder; COURSE_DATA names the folder with the real data:
+Run from the project's folder:
 
-    COURSE_DATA=... python benchmarks/translation.py train --name five --seconds 300 --dropout 0
-    COURSE_DATA=... python benchmarks/translation.py test --name five     the test part, once
-    COURSE_DATA=... python benchmarks/translation.py write               keep data/translation.json
+    export COURSE_DATA=/path/to/mirror
+    python benchmarks/translation.py train --name five --seconds 300 --graph --precision bfloat16
+    python benchmarks/translation.py test --name five         the test part, once
+    python benchmarks/translation.py write                    keep it in data/translation.json
 
 `train` prints sacreBLEU on the validation part with several searches; the best of them is the one
 that `test` uses. The recipe is that of the notebook's last part.
@@ -70,6 +71,10 @@ def train(asked: argparse.Namespace) -> None:
         {"vocab_size": asked.vocab_size, "embed_dim": asked.width, "num_layers": asked.layers,
          "dropout": asked.dropout, "label_smoothing": asked.smoothing}
     )  # fmt: skip
+    before = 0
+    if asked.start:
+        model.load_weights(OUT / f"{asked.start}.weights.h5")
+        before = json.loads((OUT / f"{asked.start}.json").read_text())["seconds"]
     if asked.optimizer == "muon":
         optimizer = keras.optimizers.Muon(
             asked.rate, adam_beta_2=0.99, exclude_layers=[".*embedding.*"]
@@ -86,7 +91,7 @@ def train(asked: argparse.Namespace) -> None:
     found = {
         **vars(asked), "cores": len(os.sched_getaffinity(0)), "steps": history.steps,
         "epochs": round(history.steps * asked.batch_size / len(rows.source), 2),
-        "seconds": round(history.seconds), "parameters": model.count_params(),
+        "seconds": before + round(history.seconds), "parameters": model.count_params(),
         "loss": round(history.epochs[-1]["loss"], 3), "validation": {},
     }  # fmt: skip
     found.pop("what")
@@ -125,7 +130,9 @@ def test(asked: argparse.Namespace) -> None:
         answers[search] = [bpe.decode(each) for each in made]
     ours = seq2seq.translate(model, bpe.encode_batch(EXAMPLES), LENGTH, beams=4)
     shown = [{"English": a, "German": bpe.decode(b)} for a, b in zip(EXAMPLES, ours, strict=True)]
-    (OUT / "examples.json").write_text(json.dumps(shown, indent=1, ensure_ascii=False))
+    (OUT / f"{asked.name}-examples.json").write_text(
+        json.dumps(shown, indent=1, ensure_ascii=False)
+    )
     print(json.dumps(shown, indent=1, ensure_ascii=False))
     (OUT / f"{asked.name}-test.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False))
     print("kept", list(answers))
@@ -143,13 +150,14 @@ def write() -> None:
         "most alike": (notebook.most_alike(data.train, sources), {}),
         "word for word": (notebook.word_for_word(words, sources), {}),
     }
-    for name in ("five", "twenty"):
+    for name in ("five", "more"):
+        if not (OUT / f"{name}-test.json").exists():
+            continue
         about = json.loads((OUT / f"{name}.json").read_text())
         made = json.loads((OUT / f"{name}-test.json").read_text())
         best = list(made)[-1]
         greedy = phrases.scores(made["1 0.0"], references)["bleu"]
-        minutes, cores = round(about["seconds"] / 60), about["cores"]
-        shown = f"{minutes} minutes, {cores} core{'s' * (cores > 1)}"
+        shown = f"{about['seconds'] / 60:.0f} minutes"
         more = {"beams": int(best.split()[0]), "greedy": greedy, **about}
         answers[shown] = (made[best], more)
     systems = {}
@@ -157,7 +165,7 @@ def write() -> None:
         systems[name] = {**phrases.scores(found, references), **more}
         print(name, {k: round(systems[name][k], 2) for k in ("bleu", "chrf", "exact")}, flush=True)
     signature = {row.pop("signature") for row in systems.values()}
-    examples = json.loads((OUT / "examples.json").read_text())
+    examples = json.loads((OUT / "five-examples.json").read_text())
     phrases.save_recorded(
         {"signature": signature.pop(), "systems": rounded(systems), "examples": examples}
     )
@@ -175,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["train", "test", "write"])
     parser.add_argument("--name", default="five")
+    parser.add_argument("--start", help="a run whose weights to begin with")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--vocab-size", type=int, default=5000)
     parser.add_argument("--width", type=int, default=128)
@@ -182,7 +191,7 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--optimizer", default="muon", choices=["muon", "adam"])
-    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--graph", action="store_true", help="without XLA")
