@@ -511,13 +511,15 @@ def draw(rungs: Iterable[Rung], *, title: str, alt: str) -> None:
 
 
 def _label(fig: Any, ax: Any, rungs: Sequence[Rung]) -> None:
-    """Write each name beside its point, in the first of some places where it covers no other."""
+    """Write each name beside its point, in the first of some places where it covers nothing."""
     places = [
         (8 * x, y, side) for y in (3, -10, 14, -21) for x, side in ((1, "left"), (-1, "right"))
     ]
     fig.canvas.draw()
-    taken = []
-    for rung in rungs:
+    points = [_whiskers(ax, rung) for rung in rungs]
+    names = []
+    for rung, own in zip(rungs, points, strict=True):
+        taken = [*names, *(point for point in points if point is not own)]
         for x, y, side in places:
             text = ax.annotate(rung.name, (rung.seconds, rung.accuracy), (x, y), fontsize=8,
                                textcoords="offset points", ha=side)  # fmt: skip
@@ -525,7 +527,16 @@ def _label(fig: Any, ax: Any, rungs: Sequence[Rung]) -> None:
             if (x, y, side) == places[-1] or not any(box.overlaps(other) for other in taken):
                 break
             text.remove()
-        taken.append(box)
+        names.append(box)
+
+
+def _whiskers(ax: Any, rung: Rung, margin: float = 4.0) -> Any:
+    """The box of a point and its whiskers, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    ends = [(rung.seconds, rung.low), (rung.seconds, rung.high)]
+    (x, low), (_, high) = ax.transData.transform(ends)
+    return Bbox.from_extents(x - margin, low - margin, x + margin, high + margin)
 
 
 def _probabilities(said: Any, count: int) -> np.ndarray:
