@@ -452,6 +452,8 @@ def _opened(picture: Any) -> tuple[Image.Image, list[str]]:
         _check_size(image, name)
         image.load()
         image = ImageOps.exif_transpose(image)  # a phone held upright says so in the file
+    except PictureError:
+        raise
     except Image.DecompressionBombError:
         raise PictureError(_too_large(name, "hundreds of")) from None
     except Image.UnidentifiedImageError:
