@@ -19,7 +19,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "translation"
@@ -62,8 +61,6 @@ def train(asked: argparse.Namespace) -> None:
 
     from helpers import training
 
-    if asked.processor_time:  # on a core that others use as well
-        training.time = SimpleNamespace(perf_counter=time.process_time, time=time.time)
     keras.utils.set_random_seed(asked.seed)
     bpe = tokenizer(data, seq2seq, text, asked.vocab_size)
     rows = seq2seq.pack(*(bpe.encode_batch(data.train[c]) for c in ("source", "target")), 48)
@@ -71,10 +68,6 @@ def train(asked: argparse.Namespace) -> None:
         {"vocab_size": asked.vocab_size, "embed_dim": asked.width, "num_layers": asked.layers,
          "dropout": asked.dropout, "label_smoothing": asked.smoothing}
     )  # fmt: skip
-    before = 0
-    if asked.start:
-        model.load_weights(OUT / f"{asked.start}.weights.h5")
-        before = json.loads((OUT / f"{asked.start}.json").read_text())["seconds"]
     if asked.optimizer == "muon":
         optimizer = keras.optimizers.Muon(
             asked.rate, adam_beta_2=0.99, exclude_layers=[".*embedding.*"]
@@ -91,7 +84,7 @@ def train(asked: argparse.Namespace) -> None:
     found = {
         **vars(asked), "cores": len(os.sched_getaffinity(0)), "steps": history.steps,
         "epochs": round(history.steps * asked.batch_size / len(rows.source), 2),
-        "seconds": before + round(history.seconds), "parameters": model.count_params(),
+        "seconds": round(history.seconds), "parameters": model.count_params(),
         "loss": round(history.epochs[-1]["loss"], 3), "validation": {},
     }  # fmt: skip
     found.pop("what")
@@ -150,7 +143,7 @@ def write() -> None:
         "most alike": (notebook.most_alike(data.train, sources), {}),
         "word for word": (notebook.word_for_word(words, sources), {}),
     }
-    for name in ("five", "more"):
+    for name in ("five", "twenty"):
         if not (OUT / f"{name}-test.json").exists():
             continue
         about = json.loads((OUT / f"{name}.json").read_text())
@@ -183,7 +176,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["train", "test", "write"])
     parser.add_argument("--name", default="five")
-    parser.add_argument("--start", help="a run whose weights to begin with")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--vocab-size", type=int, default=5000)
     parser.add_argument("--width", type=int, default=128)
@@ -195,7 +187,6 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--graph", action="store_true", help="without XLA")
-    parser.add_argument("--processor-time", action="store_true", help="seconds of the processor")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     {"train": train, "test": test, "write": lambda _: write()}[asked.what](asked)
