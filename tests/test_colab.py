@@ -82,7 +82,8 @@ def test_every_course_dependency_is_in_the_colab_list_or_not_needed_there():
     needed = {dependency.split(">")[0] for dependency in project["dependencies"]}
     has = {line.split("==")[0].strip() for line in (ROOT / "tests/colab.txt").open()
            if not line.startswith("#")}  # fmt: skip
-    runs_notebooks, installed_where_used = {"jupyterlab", "papermill", "nbval"}, {"datasketch"}
+    runs_notebooks = {"jupyterlab", "papermill", "nbval"}
+    installed_where_used = {"datasketch", "jiwer", "rouge-score", "sacrebleu"}
     assert needed - has == runs_notebooks | installed_where_used
     cells = "".join(path.read_text("utf-8") for path in notebooks.find())
     for name in installed_where_used:
