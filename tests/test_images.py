@@ -380,7 +380,7 @@ def test_recorded_results_hold_what_is_promised():
         for system in one["systems"].values():
             assert system["from"] <= system["accuracy"] <= system["to"]
             assert system["seeds"] >= 1 and system["core_seconds"] >= 0
-    for name, least in (("mnist", 0.994), ("fashion_mnist", 0.9)):
+    for name, least in (("mnist", 0.994), ("fashion_mnist", 0.915)):
         systems = found[name]["systems"]
         ours = systems.pop("convolutional")
         assert ours["accuracy"] > max(least, *(s["accuracy"] for s in systems.values()))
