@@ -210,7 +210,7 @@ def fresh(code, **more):
 def test_importing_helpers_imports_no_framework():
     done = fresh("""
         import pkgutil, importlib, sys, helpers
-        classes = {"layers", "gpt", "generate", "seq2seq", "watch"}  # of Keras: importing them registers them
+        classes = {"layers", "gpt", "generate", "seq2seq", "watch"}  # importing them registers them
         for name in {module.name for module in pkgutil.iter_modules(helpers.__path__)} - classes:
             importlib.import_module(f"helpers.{name}")
         heavy = {"tensorflow", "keras", "datasets", "sklearn", "pandas", "matplotlib", "jax", "torch"}
