@@ -42,7 +42,7 @@ FIND_PYTHON = for p in $(or $(PYTHON),python3 python3.13 python3.12 python3.11);
 	echo "Install one, or say where it is:  make lab PYTHON=/path/to/python3" >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast test-data test-colab soak run record doctor gpu jax torch lock clean FORCE
+.PHONY: help lab test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -86,6 +86,9 @@ jax: .venv/.complete ## Add JAX, to run the course with KERAS_BACKEND=jax
 
 torch: .venv/.complete ## Add PyTorch, to run the course with KERAS_BACKEND=torch
 	$(UV) pip install --python $(PY) --no-build-isolation -c requirements.lock -e ".[torch]"
+
+profile: .venv/.complete ## Add xprof, which gives TensorBoard its tab Profile
+	$(UV) pip install --python $(PY) --no-build-isolation -c requirements.lock -e ".[profile]"
 
 lock: $(BOOT) ## Write requirements.lock and environment.yml anew from pyproject.toml (UPGRADE=1: newest)
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
