@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers import plots, runtime
+from helpers import plots, results, runtime
 
 if TYPE_CHECKING:
+    import nbformat
     from matplotlib.figure import Figure
 
 
@@ -27,6 +29,8 @@ class Chapter:
     cores: int
     source: str  # the data it was measured on
     needs: tuple[str, ...] = ()  # numbers of the notebooks that come before it
+    fingerprint: str = ""  # of its code and stored outputs, see `fingerprint`
+    results: str = ""  # digest of the figures that it measured and that ship
 
 
 def chapters() -> tuple[Chapter, ...]:
@@ -38,6 +42,58 @@ def chapters() -> tuple[Chapter, ...]:
 def index() -> Path:
     """The list of notebooks that ships with the course."""
     return runtime.shipped() / "course.json"
+
+
+def fingerprint(book: nbformat.NotebookNode) -> str:
+    """A hash of all code and all stored outputs: an edit by hand to either shows."""
+    kept = ("output_type", "name", "text", "data", "metadata")
+    parts = [
+        [cell.source, [{k: out[k] for k in kept if k in out} for out in cell.outputs]]
+        for cell in book.cells
+        if cell.cell_type == "code"
+    ]
+    return digest(parts)
+
+
+def digest(content: object) -> str:
+    """A short hash of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def outdated(result: results.Result) -> str | None:
+    """Why a figure must not be quoted: it is older than the notebook that measures it.
+
+    A figure of the reader's own carries the fingerprint of the notebook that made it. One that ships
+    is sound if the notebook's recorded digest is that of its figures and, where the notebook itself
+    is there, if nothing in it was changed since it was recorded.
+
+    Args:
+        result: what `results.recall` returned.
+
+    Returns:
+        None, or a sentence that names the figure, the notebook and what to do.
+    """
+    number = result.name[:2]
+    chapter = next((c for c in chapters() if c.number == number), None)
+    if chapter is None:
+        return f"{result.name}: there is no notebook {number}"
+    if result.origin == "you":
+        fresh, mend = result.notebook == chapter.fingerprint, f"run notebook {number} again"
+    else:
+        fresh, mend = _as_recorded(chapter), f"run `make record NB={number}`"
+    return None if fresh else f"{result.name} is older than {chapter.name}: {mend}"
+
+
+def _as_recorded(chapter: Chapter) -> bool:
+    """Whether the figures that ship, and the notebook where it is there, are those recorded."""
+    if chapter.results != digest(results.of_notebook(chapter.number)):
+        return False
+    path = runtime.shipped().parent / "notebooks" / f"{chapter.name}.ipynb"
+    if not path.exists():  # installed without the notebooks, as in Colab
+        return True
+    import nbformat
+
+    return fingerprint(nbformat.read(path, as_version=4)) == chapter.fingerprint
 
 
 def minutes(seconds: float) -> str:

@@ -33,6 +33,7 @@ class Result:
     source: str = ""  # the data it was measured on: "mirror", "hub" or "sample"
     about: dict = field(default_factory=dict)
     origin: str = "you"  # "you": measured on this machine; "course": the figure that ships
+    notebook: str = ""  # of the reader's own: fingerprint of the notebook that measured it
 
     def __str__(self) -> str:
         return f"{self._shape(self.value)}{self._interval()}{' ' + self.unit if self.unit else ''}"
@@ -74,7 +75,8 @@ def record(
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"a result's name looks like '06.test_accuracy', not {name!r}")
     result = Result(name, _plain(value), _plain(low), _plain(high), unit, source,
-                    {key: _plain(v) for key, v in about.items()})  # fmt: skip
+                    {key: _plain(v) for key, v in about.items()},
+                    notebook=_notebook(name[:2]))  # fmt: skip
     _check(result)
     table = _load(_own())
     entry = asdict(result)
@@ -115,6 +117,20 @@ def save(table: dict[str, dict], path: Path) -> None:
 def shipped() -> Path:
     """The recorded table that ships with the course."""
     return runtime.shipped() / "results.json"
+
+
+def of_notebook(number: str) -> dict[str, dict]:
+    """The figures of one notebook ("06") in the table that ships."""
+    return {n: entry for n, entry in _load(shipped()).items() if n.startswith(f"{number}.")}
+
+
+def _notebook(number: str) -> str:
+    """The fingerprint of the notebook that is measuring: the one of this version of the course."""
+    try:
+        rows = json.loads((runtime.shipped() / "course.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return next((row.get("fingerprint", "") for row in rows if row["number"] == number), "")
 
 
 def _own() -> Path:

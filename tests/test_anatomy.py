@@ -112,7 +112,7 @@ def test_no_widget_is_stored(book):
 def test_the_results_that_ship_are_those_it_measured(path, book):
     table = json.loads(results.shipped().read_text("utf-8"))
     own = {name: entry for name, entry in table.items() if name.startswith(f"{path.name[:2]}.")}
-    assert book.metadata.course.results == notebooks.digest(own), "results.json was edited by hand"
+    assert book.metadata.course.results == course.digest(own), "results.json was edited by hand"
 
 
 def test_outputs_name_no_machine(book):
@@ -161,7 +161,7 @@ def test_budgets_were_met_when_it_was_recorded(book):
 
 
 def test_nothing_was_edited_after_recording(book):
-    assert book.metadata.course.fingerprint == notebooks.fingerprint(book), (
+    assert book.metadata.course.fingerprint == course.fingerprint(book), (
         "code or outputs differ from what was recorded: run `make record` for this notebook"
     )
 

@@ -12,6 +12,7 @@ import sys
 import nbformat
 import pytest
 
+from helpers import course
 from tools import notebooks
 
 
@@ -79,11 +80,11 @@ def test_an_unknown_number_is_answered_with_those_there_are(folder):
 def test_the_fingerprint_sees_code_and_outputs(folder):
     book = small("print('measured: 0.91')")
     book.cells[0].outputs = [nbformat.v4.new_output("stream", text="measured: 0.91\n")]
-    before = notebooks.fingerprint(book)
+    before = course.fingerprint(book)
     book.cells[0].outputs[0].text = "measured: 0.99\n"
-    edited = notebooks.fingerprint(book)
+    edited = course.fingerprint(book)
     book.cells[0].source += "  # better"
-    assert len({before, edited, notebooks.fingerprint(book)}) == 3
+    assert len({before, edited, course.fingerprint(book)}) == 3
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -156,7 +155,7 @@ def _record_one(path: Path) -> Run:
             "source": _source(book),
         }
         found = _own_results(home / "results.json")
-        measured["results"] = digest(found)
+        measured["results"] = course.digest(found)
         _write(path, clean(book, measured))
         _merge_results(path.name[:2], found)
     return final
@@ -175,23 +174,8 @@ def clean(book: nbformat.NotebookNode, measured: dict) -> nbformat.NotebookNode:
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-    book.metadata.course["fingerprint"] = fingerprint(book)
+    book.metadata.course["fingerprint"] = course.fingerprint(book)
     return book
-
-
-def fingerprint(book: nbformat.NotebookNode) -> str:
-    """A hash of all code and all stored outputs: an edit by hand to either shows."""
-    parts = [
-        [cell.source, [_essence(output) for output in cell.outputs]]
-        for cell in book.cells
-        if cell.cell_type == "code"
-    ]
-    return digest(parts)
-
-
-def digest(content: object) -> str:
-    """A short hash of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def pages() -> None:
@@ -301,6 +285,8 @@ def chapter(path: Path) -> course.Chapter:
         cores=about["cores"],
         source=about["source"],
         needs=tuple(about["needs"]),
+        fingerprint=about["fingerprint"],
+        results=about["results"],
     )
 
 
@@ -315,7 +301,11 @@ def _source(book: nbformat.NotebookNode) -> str:
 
 
 def _own_results(file: Path) -> dict[str, dict]:
-    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+    """What a run measured; which notebook did is told for what ships by that notebook's metadata."""
+    table = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    for entry in table.values():
+        entry.pop("notebook", None)
+    return table
 
 
 def _merge_results(number: str, new: dict[str, dict]) -> None:
@@ -328,11 +318,6 @@ def _merge_results(number: str, new: dict[str, dict]) -> None:
 def _write(path: Path, book: nbformat.NotebookNode) -> None:
     with runtime.write_atomically(path) as part:
         nbformat.write(book, part)
-
-
-def _essence(output: dict) -> dict:
-    kept = ("output_type", "name", "text", "data", "metadata")
-    return {key: output[key] for key in kept if key in output}
 
 
 @contextlib.contextmanager
