@@ -8,6 +8,9 @@ What a notebook calls:
     versions     a data set kept: checksums, card, changelog, differences
     classifiers  comparing classifiers of reviews: films kept together, each test taken once
     frameworks   the same work on several frameworks, each in a process of its own
+    kernels      a second Jupyter kernel: restarted, killed, debugged
+    boards       TensorBoard as a server on loopback
+    traces       what TensorFlow's profiler recorded, as a table
     sources      where a file comes from: mirror, Hub, sample; `path()` finds what ships
     training     `fit()`: progress, throughput, exact resume, a time budget; `windows()`
     text         tokenizers: characters, bytes, byte-pair encoding
