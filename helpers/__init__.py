@@ -22,6 +22,7 @@ What a notebook calls:
     hub          open weights: a GPT-2 in the Hub's layout, checked and loaded
     instructions questions with answers made from docstrings, and preferences
     ngrams       character n-grams, the baseline of every language model
+    cluster      several processes on this machine that find each other, watched and ended together
     finders      a learning rate, a batch size
     watch        a live loss curve, samples while training
     sounds       sound files of every kind, players, log-mel spectrograms
