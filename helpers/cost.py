@@ -3,7 +3,10 @@
 Every quantity is in its plain unit: operations in FLOP (floating-point operations, not a rate),
 memory in bytes, time in hours of one device, energy in kilowatt-hours. Where a count of parameters,
 tokens, operations or hours goes in, a NumPy array or a pandas column may go in too. Prices, speeds
-and watts are always the caller's: none is built in, because they change and differ between places.
+and watts are always the caller's: none is built in, because they change and differ between places
+(`helpers.budget` brings some, each with its source and date).
+
+`config` is a `gpt.GPTConfig`, or anything with its fields.
 """
 
 from __future__ import annotations
@@ -21,6 +24,15 @@ TRAINED_IN = ("float32", "bfloat16", "float16")
 # Numbers that an optimizer keeps for each parameter, in float32.
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
 SECONDS_PER_HOUR = 3600
+ONE_HOT_UP_TO = 512  # tokens up to which `layers.Embedding` multiplies instead of looking up
+# Operations a number that is not in a product of matrices, counted roughly; a step back takes twice
+# as many as the step forward.
+NORMS_AND_SUMS, SOFTMAX, LOSS, ADAM = 28, 5, 6, 15
+ACTIVATION = {"gelu": 8, "relu2": 2, "swiglu": 4}
+# Arrays as wide as the MLP that are kept for the way back: its inputs and outputs, and what the
+# activation needs (the tanh of gelu, the sigmoid of swiglu).
+MLP_KEPT = {"gelu": 3, "relu2": 2, "swiglu": 5}
+SCORES_KEPT, LOGITS_KEPT = 3, 3  # scores, weights, gradient; logits, probabilities, gradient
 
 
 # --- parameters
@@ -79,7 +91,79 @@ def parameters(
     return sum(counts.values())
 
 
+def gpt_parameters(config: Any) -> dict[str, int]:
+    """Parameters of the course's own GPT, in either style, by what they are for.
+
+    Grouped keys and values, three matrices with swiglu, norms without a shift, and biases or none
+    are taken from the configuration.
+    """
+    width, kv_width = config.embed_dim, config.num_kv_heads * config.head_dim
+    gates = 2 if config.activation == "swiglu" else 1
+    attention = 2 * width * width + 2 * width * kv_width
+    mlp = (gates + 1) * width * config.mlp_dim
+    if config.bias:
+        attention += 2 * width + 2 * kv_width
+        mlp += gates * config.mlp_dim + width
+    norm = width * (2 if config.norm == "layer" else 1)
+    learned = config.positions == "learned"
+    return {
+        "token embeddings": config.vocab_size * width,
+        "position embeddings": config.context_length * width * learned,
+        "attention": config.num_layers * attention,
+        "MLP": config.num_layers * mlp,
+        "norms": (2 * config.num_layers + 1) * norm,
+        "output layer": 0 if config.tied else config.vocab_size * width,
+    }
+
+
 # --- operations
+
+
+def step_flops(config: Any, batch_size: int, *, checkpointing: bool = False) -> dict[str, int]:
+    """FLOP of one training step (forward, backward, Adam) of the course's GPT, by what they are for.
+
+    A product of matrices takes 2 for each weight and token forward and 4 backward, where its inputs
+    and its weights need a gradient. Attention takes 2 x 2 x context_length x embed_dim a token and
+    layer forward: every position against every other, because the half that the mask hides is
+    computed all the same. A small vocabulary (`ONE_HOT_UP_TO`) is looked up by a product. Work that
+    is done number by number is counted roughly.
+
+    Args:
+        config: the model's.
+        batch_size: windows of config.context_length tokens in the step.
+        checkpointing: each block's forward is done again on the way back.
+
+    Raises:
+        ValueError: batch_size is not a whole number of at least 1.
+    """
+    _whole(batch_size=batch_size)
+    width, tokens = config.embed_dim, batch_size * config.context_length
+    counts = gpt_parameters(config)
+    blocks = 2 * config.num_layers * _block_matrices(config) * tokens
+    scores = 4 * config.num_layers * config.context_length * width * tokens
+    table = 2 * config.vocab_size * width * tokens
+    lookup = 2 * table if config.vocab_size <= ONE_HOT_UP_TO else 0  # no gradient for the tokens
+    single = config.num_layers * (
+        NORMS_AND_SUMS * width
+        + ACTIVATION[config.activation] * config.mlp_dim
+        + SOFTMAX * config.num_heads * config.context_length
+    )
+    return {
+        "matrices of the blocks": 3 * blocks,
+        "attention": 3 * scores,
+        "output layer": 3 * table,
+        "embeddings": lookup,
+        "number by number": 3 * tokens * (single + LOSS * config.vocab_size),
+        "optimizer": ADAM * sum(counts.values()),
+        "computed again": (blocks + scores + tokens * single) * checkpointing,
+    }
+
+
+def _block_matrices(config: Any) -> int:
+    """Weights in the matrices of one block, without biases."""
+    width, kv_width = config.embed_dim, config.num_kv_heads * config.head_dim
+    matrices = 3 if config.activation == "swiglu" else 2
+    return 2 * width * width + 2 * width * kv_width + matrices * width * config.mlp_dim
 
 
 def training_flops(parameters: Any, tokens: Any) -> Any:
@@ -165,6 +249,41 @@ def memory(
     """Bytes that a model's parameters need in all: the sum of `memory_parts`, same arguments."""
     parts = memory_parts(parameters, precision, training=training, optimizer=optimizer)
     return sum(parts.values())
+
+
+def step_memory(config: Any, batch_size: int, *, checkpointing: bool = False) -> dict[str, int]:
+    """Bytes that a training step of the course's GPT needs in float32 with Adam.
+
+    Weights, gradients and Adam's two numbers take 4 bytes a parameter each. Of the activations what
+    the backward pass needs again is kept, layer by layer, as Korthikanti et al. (2022) count it,
+    section 4.1: here in float32, without dropout, and with what XLA keeps besides on a processor
+    (the scores of attention more than once). Its memory analysis is what the counts were held to.
+
+    Args:
+        config: the model's.
+        batch_size: windows in the step.
+        checkpointing: only the input of each block is kept, and one block at a time in full.
+
+    Raises:
+        ValueError: batch_size is not a whole number of at least 1.
+    """
+    _whole(batch_size=batch_size)
+    width, kv_width = config.embed_dim, config.num_kv_heads * config.head_dim
+    count = sum(gpt_parameters(config).values())
+    block = (
+        6 * width + 2 * kv_width  # sums, norms, queries, what attention gives; keys and values
+        + MLP_KEPT[config.activation] * config.mlp_dim
+        + SCORES_KEPT * config.num_heads * config.context_length
+    )  # fmt: skip
+    blocks = config.num_layers * (width if checkpointing else block) + block * checkpointing
+    one_hot = config.vocab_size if config.vocab_size <= ONE_HOT_UP_TO else 0
+    each = blocks + LOGITS_KEPT * config.vocab_size + one_hot
+    return {
+        "weights": 4 * count,
+        "gradients": 4 * count,
+        "optimizer": 8 * count,
+        "activations": 4 * batch_size * config.context_length * each,
+    }
 
 
 def kv_cache(
