@@ -2,7 +2,7 @@
 
     with boards.Board(folder) as board:
         board.show()                    # a frame in the notebook; left out of recorded ones
-        board.ask("data/runs")          # what it serves, as its own page asks for it
+        board.ask("/data/runs")         # what it serves, as its own page asks for it
 
 It ends with the kernel at the latest. What it shows it reads from the log files alone.
 """
@@ -21,6 +21,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from helpers import runtime
 
 RELOAD_SECONDS = 1
 HEIGHT = 620  # of the frame, in pixels
@@ -57,11 +59,12 @@ class Board:
         board = program.TensorBoard(server_class=Server)
         board.configure(logdir=str(folder), host="127.0.0.1", port=0, load_fast="false",
                         reload_interval=RELOAD_SECONDS)  # fmt: skip
-        self.url = board.launch()
+        with runtime.quiet_stderr():  # what the plugins say when they are loaded
+            self.url = board.launch()
         self._server = servers[0]
 
     def ask(self, path: str, **query: str) -> Any:
-        """What the server answers to a path ("data/plugin/scalars/tags"): JSON, or else text.
+        """What the server answers to a path ("/data/plugin/scalars/tags"): JSON, or else text.
 
         Raises:
             ValueError: the board is closed.
@@ -69,7 +72,9 @@ class Board:
         """
         if not self.url:
             raise ValueError("this board is closed: open another on the same folder")
-        address = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        address = (
+            self.url + path.lstrip("/") + ("?" + urllib.parse.urlencode(query) if query else "")
+        )
         with urllib.request.urlopen(address, timeout=20) as answer:
             body = answer.read()
         text = (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode("utf-8")

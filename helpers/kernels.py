@@ -92,7 +92,11 @@ class Kernel:
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=SECONDS)
-        self.pid = self._manager.provisioner.pid
+        ask = {"pid": "__import__('os').getpid()"}
+        reply = self._client.execute(
+            "", store_history=False, user_expressions=ask, reply=True, timeout=SECONDS
+        )
+        self.pid = int(reply["content"]["user_expressions"]["pid"]["data"]["text/plain"])
 
     def run(
         self, code: str, *, seconds: float = SECONDS, until: Callable[[str], bool] | None = None
