@@ -15,7 +15,6 @@ import os
 import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"], os.environ["JAX_PLATFORMS"] = "jax", "cpu"
 ROOT = Path(__file__).resolve().parent.parent
 OUT, FILE = ROOT / "build" / "compute_cost", ROOT / "data" / "compute_cost.json"
 sys.path.insert(0, str(ROOT))
@@ -85,6 +84,34 @@ def measure(name: str, style: str, checkpointing: bool = False) -> dict:
     }  # fmt: skip
 
 
+def kept_bytes(name: str, style: str, checkpointing: bool) -> int:
+    """What automatic differentiation keeps for the way back, before any compiler sees it."""
+    import jax
+    import keras
+    import numpy as np
+    from jax._src.ad_checkpoint import saved_residuals  # what print_saved_residuals prints
+
+    from helpers import gpt
+
+    config, batch_size = config_of(name, style)
+    model = gpt.GPT(config)
+    if checkpointing:
+        for block in model.blocks:
+            block.call = keras.remat(block.call)
+    weights, fixed = (
+        [v.value for v in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    )
+    tokens = np.zeros((batch_size, config.context_length), "int32")
+
+    def loss(weights: list, tokens: jax.Array) -> jax.Array:
+        logits, _ = model.stateless_call(weights, fixed, tokens, training=True)
+        return gpt.mean_nats(logits, tokens)
+
+    found = saved_residuals(loss, weights, tokens)
+    return sum(a.size * a.dtype.itemsize for a, said in found if "argument" not in said)
+
+
 def kept(*case) -> dict:
     """The counts of a case; an interrupted series goes on where it stopped."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -98,6 +125,7 @@ def kept(*case) -> dict:
 
 def main() -> None:
     """Measure all cases and keep them."""
+    os.environ["KERAS_BACKEND"], os.environ["JAX_PLATFORMS"] = "jax", "cpu"
     import jax
 
     from helpers import runtime
@@ -107,6 +135,10 @@ def main() -> None:
     table = {
         "command": "python benchmarks/compute_cost.py", "jax": jax.__version__,
         "device": "processor", "precision": "float32", "steps": rows,
+        "kept_bytes": {
+            how: kept_bytes(CHECKPOINTED, "gpt2", how == "checkpointing")
+            for how in ("usual", "checkpointing")
+        },
     }  # fmt: skip
     with runtime.write_atomically(FILE) as part:
         part.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

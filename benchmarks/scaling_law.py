@@ -8,7 +8,8 @@ Each model is trained on bytes of the installed Python's documentation, the same
 order, at a learning rate that falls to 0 at the end of *its* run (Hoffmann et al. 2022). What is
 counted are bits per byte on documents held out. `band` writes the prediction with a digest of the
 runs that it rests on, and refuses once the larger run is there; `larger` refuses until the band is
-there, and writes down the band's digest. `rates` tries learning rates (build/, not data/).
+there, and writes down the band's digest. `after` trains the larger model at other learning rates once
+the outcome is known, and says so; `rates` tries some on small ones (build/, not data/).
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ import sys
 import time
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.setdefault(name, "1")
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 OUT = ROOT / "build" / "scaling"
@@ -35,6 +33,7 @@ NUM_LAYERS, HEAD_DIM = 2, 8
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 TOKENS = (131_072, 262_144, 524_288)
 LARGER = 96, 1_048_576  # width, tokens: 2 x the parameters, 2 x the tokens of the largest
+AFTER = 0.015, 0.0075  # learning rates tried once the outcome was known
 PEAK = 0.03  # learning rate of every width: Muon's steps have the same size in all of them
 
 
@@ -231,6 +230,17 @@ def larger() -> None:
     print("held" if row["held"] else "did not hold", table["band"], row)
 
 
+def after() -> None:
+    """The larger model again at other learning rates: to learn from the outcome, not to mend it."""
+    table = read()
+    if "larger" not in table:
+        raise SystemExit("this comes after the larger run: python benchmarks/scaling_law.py larger")
+    width, tokens = LARGER
+    trainer = Trainer(width)
+    table["after"] = [trainer.run(tokens, 0, peak) | {"date": now()} for peak in AFTER]
+    write(table)
+
+
 def rates() -> None:
     """Which learning rate suits which width; at the smallest budget."""
     found = []
@@ -242,9 +252,11 @@ def rates() -> None:
 
 
 def main() -> None:
-    """Read the command line and do that stage."""
+    """Read the command line and do that stage, on one core."""
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    stages = {"small": small, "band": band, "larger": larger, "rates": rates}
+    stages = {"small": small, "band": band, "larger": larger, "after": after, "rates": rates}
     parser.add_argument("stage", choices=stages)
     stages[parser.parse_args().stage]()
 

@@ -30,6 +30,8 @@ What a notebook calls:
     images       sets of pictures; a reader's own picture, checked and prepared
     results      what a run measured: `record()` and `recall()`
     cost         parameters, operations, memory, money, energy
+    budget       a training planned: hours, money, CO2, with a source for every constant
+    scaling      a scaling law fitted to runs, with the band of a prediction
     ecosystem    installed packages as a graph, licences, cards
     course       the list of notebooks and their map
     doctor       what is wrong with this machine or environment

@@ -21,8 +21,14 @@ LEVEL = 0.9  # of the bands, unless said otherwise
 HUBER = 1e-3  # residuals of the logarithm beyond it count by their size, not its square
 NUM_DRAWS = 300
 FEWEST = 6  # runs; the law has five numbers
-STARTS = [(e, a, b, x, y) for e in (-1.0, 0.5) for a in (2.0, 6.0) for b in (4.0, 8.0)
-          for x in (0.3, 0.7) for y in (0.3, 0.7)]  # fmt: skip
+STARTS = [
+    (e, a, b, x, y)
+    for e in (-1.0, 0.5)
+    for a in (2.0, 6.0)
+    for b in (4.0, 8.0)
+    for x in (0.3, 0.7)
+    for y in (0.3, 0.7)
+]
 BOUNDS = (-8, -5, -5, 0.01, 0.01), (2, 25, 25, 3, 3)
 QUANTITIES = ("parameters", "tokens", "bits_per_byte")
 
@@ -120,7 +126,11 @@ def residuals(law: Law, runs: Iterable[Mapping[str, Any]]) -> np.ndarray:
 
 
 def bootstrap(
-    runs: Sequence[Mapping[str, Any]], *, draws: int = NUM_DRAWS, seed: int = 0
+    runs: Sequence[Mapping[str, Any]],
+    *,
+    draws: int = NUM_DRAWS,
+    seed: int = 0,
+    near: Law | None = None,
 ) -> list[Law]:
     """Laws fitted to runs drawn with replacement: how far the law could be another.
 
@@ -130,9 +140,10 @@ def bootstrap(
         runs: as in `fit`.
         draws: laws wanted.
         seed: decides what is drawn; the same seed gives the same laws.
+        near: as in `fit`.
     """
     runs, rng = list(runs), np.random.default_rng(seed)
-    middle, laws = fit(runs), []
+    middle, laws = fit(runs, near=near), []
     while len(laws) < draws:
         drawn = [runs[i] for i in rng.integers(len(runs), size=len(runs))]
         if min(len({row[name] for row in drawn}) for name in ("parameters", "tokens")) > 2:
@@ -148,6 +159,7 @@ def prediction_band(
     level: float = LEVEL,
     draws: int = NUM_DRAWS,
     seed: int = 0,
+    near: Law | None = None,
 ) -> tuple[float, float, float]:
     """Where the loss of *one more run* should lie: low, middle, high, in bits per byte.
 
@@ -161,6 +173,7 @@ def prediction_band(
         parameters, tokens: of the run to come.
         level: share of such runs that the band should hold, above 0 and below 1.
         draws, seed: of the bootstrap.
+        near: as in `fit`.
 
     Raises:
         ValueError: as in `fit`, or a level that cannot be.
@@ -168,9 +181,9 @@ def prediction_band(
     if not 0 < level < 1:
         raise ValueError(f"level is {level!r}; it is a share above 0 and below 1, such as 0.9")
     runs = list(runs)
-    law, rng = fit(runs), np.random.default_rng(seed + 1)
+    law, rng = fit(runs, near=near), np.random.default_rng(seed + 1)
     left = residuals(law, runs) * math.sqrt(len(runs) / (len(runs) - 5))
-    laws = bootstrap(runs, draws=draws, seed=seed)
+    laws = bootstrap(runs, draws=draws, seed=seed, near=law)
     values = np.log([one(parameters, tokens) for one in laws])
     values = np.exp(values + rng.choice(left, size=len(values)))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import cost
+from tests import backends
 
 GPT2 = (50_257, 1_024, 12, 768)
 counts = st.integers(1, 10**13)
@@ -278,3 +281,85 @@ def test_it_imports_nothing_heavy_and_no_other_helper():
     code = f"import sys, helpers.cost; print([m for m in '{heavy}'.split() if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- the course's own GPT, against Keras and against XLA's counts
+
+
+XLA = json.loads((Path(__file__).parents[1] / "data" / "compute_cost.json").read_text("utf-8"))
+MEASURED = [step for step in XLA["steps"] if not step["checkpointing"]]
+
+
+def shape_of(step):
+    """The configuration of a measured step, as the benchmark that measured it has it."""
+    from benchmarks import compute_cost
+
+    return compute_cost.config_of(step["size"], step["style"])
+
+
+@pytest.mark.parametrize("style", ["gpt2", "llama"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_parameters_of_the_courses_gpt_are_exact(style, tied):
+    from helpers import gpt
+
+    for changes in ({}, {"num_kv_heads": 1}, {"activation": "relu2"}, {"bias": style == "llama"}):
+        config = gpt.GPTConfig.of("nano", vocab_size=99, style=style, tied=tied, **changes)
+        counted = sum(cost.gpt_parameters(config).values())
+        assert counted == gpt.GPT(config).count_params(), changes
+
+
+def test_there_are_five_sizes_in_two_styles():
+    assert len({(step["size"], step["style"]) for step in MEASURED}) == 10
+    assert len({step["size"] for step in MEASURED}) == 5
+
+
+@pytest.mark.parametrize("step", MEASURED, ids=lambda s: f"{s['size']}-{s['style']}")
+def test_operations_within_5_and_memory_within_25_percent_of_xla(step):
+    config, batch_size = shape_of(step)
+    assert sum(cost.gpt_parameters(config).values()) == step["parameters"]
+    counted = sum(cost.step_flops(config, batch_size).values())
+    assert counted == pytest.approx(step["flop"], rel=0.05)
+    needed = sum(cost.step_memory(config, batch_size).values())
+    assert needed == pytest.approx(step["held_bytes"] + step["temporary_bytes"], rel=0.25)
+    rule = cost.training_flops(step["parameters"], batch_size * step["context_length"])
+    assert rule < 0.95 * step["flop"], "else the rule of thumb would do"
+
+
+def test_checkpointing_takes_more_operations_and_keeps_less():
+    (step,) = (step for step in XLA["steps"] if step["checkpointing"])
+    config, batch_size = shape_of(step)
+    flop = sum(cost.step_flops(config, batch_size, checkpointing=True).values())
+    assert step["flop"] < flop < 1.15 * step["flop"]  # XLA leaves out what nobody needs again
+    usual, less = (
+        cost.step_memory(config, batch_size, checkpointing=flag) for flag in (False, True)
+    )
+    assert less["activations"] < usual["activations"] / 2 and less["weights"] == usual["weights"]
+    assert XLA["kept_bytes"]["checkpointing"] < XLA["kept_bytes"]["usual"] / 5
+
+
+def test_twice_the_batch_is_twice_the_operations_of_the_tokens():
+    config, _ = shape_of(MEASURED[0])
+    one, two = (cost.step_flops(config, batch_size) for batch_size in (1, 2))
+    for name in one:
+        assert two[name] == (1 if name == "optimizer" else 2) * one[name], name
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="batch_size is"):
+            cost.step_flops(config, wrong)
+        with pytest.raises(ValueError, match="batch_size is"):
+            cost.step_memory(config, wrong)
+
+
+def test_xla_still_counts_what_was_recorded():
+    """One size compiled anew, on JAX in a process of its own."""
+    found = backends.run("jax", counted_by_xla)
+    (step,) = (s for s in MEASURED if (s["size"], s["style"]) == ("nano", "gpt2"))
+    assert found["flop"] == pytest.approx(step["flop"], rel=0.05)
+    whole = step["held_bytes"] + step["temporary_bytes"]
+    assert found["bytes"] == pytest.approx(whole, rel=0.25)
+
+
+def counted_by_xla():
+    from benchmarks import compute_cost
+
+    step = compute_cost.measure("nano", "gpt2")
+    return {"flop": step["flop"], "bytes": step["held_bytes"] + step["temporary_bytes"]}
