@@ -32,8 +32,12 @@ What a notebook calls:
     cost         parameters, operations, memory, money, energy
     budget       a training planned: hours, money, CO2, with a source for every constant
     scaling      a scaling law fitted to runs, with the band of a prediction
+    explain      looking into a model: what each part holds, what a word was worth, tests of both
     ecosystem    installed packages as a graph, licences, cards
     course       the list of notebooks and their map
+    privacy      personal data in text: found, masked, pseudonyms; `names` finds the people
+    vault        files encrypted at rest
+    dp           differentially private training, and what it spends
     doctor       what is wrong with this machine or environment
 
 What `training` is made of: batches (the order of the data), checkpoints (files that are whole or
