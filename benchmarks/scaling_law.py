@@ -8,7 +8,7 @@ Each model is trained on bytes of the installed Python's documentation, the same
 order, at a learning rate that falls to 0 at the end of *its* run (Hoffmann et al. 2022). What is
 counted are bits per byte on documents held out. `band` writes the prediction with a digest of the
 runs that it rests on, and refuses once the larger run is there; `larger` refuses until the band is
-there, and writes down the band's digest. `after` trains the larger model at other learning rates once
+there, and writes down the band's digest. `after` trains the larger model at half the learning rate once
 the outcome is known, and says so; `rates` tries some on small ones (build/, not data/).
 """
 
@@ -33,7 +33,7 @@ NUM_LAYERS, HEAD_DIM = 2, 8
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 TOKENS = (131_072, 262_144, 524_288)
 LARGER = 96, 1_048_576  # width, tokens: 2 x the parameters, 2 x the tokens of the largest
-AFTER = 0.015, 0.0075  # learning rates tried once the outcome was known
+AFTER = (0.015,)  # learning rates tried once the outcome was known
 PEAK = 0.03  # learning rate of every width: Muon's steps have the same size in all of them
 
 
@@ -231,7 +231,7 @@ def larger() -> None:
 
 
 def after() -> None:
-    """The larger model again at other learning rates: to learn from the outcome, not to mend it."""
+    """The larger model again at another learning rate: to learn from the outcome, not to mend it."""
     table = read()
     if "larger" not in table:
         raise SystemExit("this comes after the larger run: python benchmarks/scaling_law.py larger")

@@ -341,12 +341,12 @@ def utilisation(flop: Any, peak_flops: Any, hours: Any) -> Any:
     """
     _positive(flop=flop, peak_flops=peak_flops, hours=hours)
     share = flop / (peak_flops * hours * SECONDS_PER_HOUR)
-    if np.any(np.asarray(share) > 1):
+    if np.any(np.asarray(share) > 1 + 1e-9):  # more than rounding
         raise ValueError(
             f"that is {np.max(share):.3g} of the peak, more than a device can do: "
             "check the units of flop (FLOP), peak_flops (FLOP a second) and hours"
         )
-    return share
+    return np.minimum(share, 1.0)
 
 
 def money(hours: Any, price_per_hour: Any) -> Any:

@@ -209,6 +209,13 @@ def test_utilisation_is_the_reverse_of_hours(flop, peak, share):
     assert cost.utilisation(flop, peak, needed) == pytest.approx(share)
 
 
+def test_all_of_the_peak_is_not_more_than_it_by_rounding():
+    needed = cost.hours(904_549.0, 1e9, 1.0)
+    assert cost.utilisation(904_549.0, 1e9, needed) == 1.0
+    with pytest.raises(ValueError, match="more than a device can do"):
+        cost.utilisation(904_549.0, 1e9, 0.999 * needed)
+
+
 @given(amounts, st.floats(1e9, 1e18), st.floats(0.001, 0.5))
 def test_twice_the_speed_or_the_share_halves_the_hours(flop, peak, share):
     needed = cost.hours(flop, peak, share)
