@@ -57,8 +57,8 @@ def test_best_divides_the_compute_where_nothing_else_is_better():
 
 
 def test_a_band_holds_the_run_to_come_and_widens_with_noise():
-    quiet = scaling.prediction_band(runs_of(noise=0.003), 1e6, 4e6, draws=10, near=TRUE)
-    loud = scaling.prediction_band(runs_of(noise=0.03), 1e6, 4e6, draws=10, near=TRUE)
+    quiet = scaling.prediction_band(runs_of(noise=0.003), 1e6, 4e6, draws=60, near=TRUE)
+    loud = scaling.prediction_band(runs_of(noise=0.03), 1e6, 4e6, draws=60, near=TRUE)
     for low, middle, high in (quiet, loud):
         assert low < middle < high
         assert low < TRUE(1e6, 4e6) < high
