@@ -542,9 +542,9 @@ class Coloured:
         ]
         legend = f"▲ {html.escape(self.raises)} &nbsp; ▼ {html.escape(self.lowers)}"
         return (
-            f'<div role="img" aria-label="{html.escape(self.in_words())}" '
-            f'style="line-height:2.6;max-width:46em">{" ".join(spans)}'
-            f"<br><small>{legend}; three marks: the strongest</small></div>"
+            f'<div style="line-height:2.6;max-width:46em">{" ".join(spans)}<br>'
+            f"<small>{legend}; three marks: the strongest</small></div>"
+            f"<details><summary>In words</summary>{html.escape(self.in_words())}</details>"
         )
 
     @staticmethod
@@ -555,7 +555,7 @@ class Coloured:
         colour = f"rgba({INK[1 if share > 0 else -1]}, {0.15 + 0.4 * min(1, math.fabs(share)):.2f})"
         return (
             f'<ruby style="ruby-position:under;background:{colour};padding:0 0.15em">'
-            f'{word}<rt style="font-size:50%">{mark}</rt></ruby>'
+            f'{word}<rt aria-hidden="true" style="font-size:65%">{mark}</rt></ruby>'
         )
 
 

@@ -426,7 +426,9 @@ def test_coloured_text_can_be_read_without_colour():
     page = shown._repr_html_()
     for mark in ("▲▲▲</rt>", "▼▼</rt>", "▲</rt>"):
         assert mark in page
-    assert 'role="img"' in page and html.escape(shown.in_words()) in page
+    folded = page.partition("<summary>In words</summary>")[2]
+    assert html.escape(shown.in_words()) in folded, "for who cannot see it"
+    assert page.count('<rt aria-hidden="true"') == 4, "marks are not read aloud one by one"
 
 
 def test_coloured_text_in_words_names_the_strongest_of_each_side():
