@@ -228,13 +228,17 @@ def induction_scores(weights: np.ndarray, period: int) -> np.ndarray:
 # --- attributions
 
 
-def batched(model: Any, function: Callable, batch_size: int = 64) -> Callable[..., np.ndarray]:
+def batched(
+    model: Any, function: Callable, batch_size: int = 64, *, xla: bool = True
+) -> Callable[..., np.ndarray]:
     """A function of tensors, compiled where the backend can, that takes whole arrays.
 
     Args:
         model: whose weights the function uses, as they are at each call.
         function: of tensors with a batch axis; gives one tensor with a batch axis.
         batch_size: rows at once; the last batch is filled up, so that shapes stay the same.
+        xla: on TensorFlow, compile with XLA: seconds at the first call, and half the time in all
+            that follow. Without it, it is a plain graph, which is right for few calls.
 
     Returns:
         a function of NumPy arrays with the same number of rows, that gives a NumPy array.
@@ -243,7 +247,7 @@ def batched(model: Any, function: Callable, batch_size: int = 64) -> Callable[..
 
     from helpers import gpt
 
-    program = gpt.compiled(model, function)
+    program = gpt.compiled(model, function) if xla else _graph(model, function)
 
     def call(*arrays: Any) -> np.ndarray:
         arrays = tuple(np.asarray(array) for array in arrays)
@@ -262,18 +266,33 @@ def batched(model: Any, function: Callable, batch_size: int = 64) -> Callable[..
     return call
 
 
-def gradient_of(model: Any, score: Callable, batch_size: int = 64) -> Callable[..., np.ndarray]:
+def _graph(model: Any, function: Callable) -> Callable:
+    """As `gpt.compiled`, without XLA on TensorFlow."""
+    import keras
+
+    from helpers import gpt
+
+    if keras.backend.backend() != "tensorflow":
+        return gpt.compiled(model, function)
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False)
+
+
+def gradient_of(
+    model: Any, score: Callable, batch_size: int = 64, *, xla: bool = True
+) -> Callable[..., np.ndarray]:
     """The gradient of a score with respect to its first argument, on any backend.
 
     Args:
         model: whose weights the score uses.
         score: (x, *others) to (batch,), a row's score depending on that row only.
-        batch_size: as in `batched`.
+        batch_size, xla: as in `batched`.
 
     Returns:
         a function of NumPy arrays (x, *others) that gives d score / d x, in the shape of x.
     """
-    return batched(model, lambda x, *others: _gradient(score, x, *others), batch_size)
+    return batched(model, lambda x, *others: _gradient(score, x, *others), batch_size, xla=xla)
 
 
 def _gradient(score: Callable, x: Any, *others: Any) -> Any:
@@ -447,11 +466,11 @@ def agreement(
     1 is the same order of words, 0 none in common. Where all words of a text are equal in one of
     them, or it has a single word, there is no order to compare: NaN.
     """
-    from scipy.stats import rankdata
+    import pandas as pd
 
     found = np.full(len(tokens), np.nan)
     for i, words in enumerate(tokens != pad):
-        ranks = [rankdata(np.abs(values[i][words])) for values in (first, second)]
+        ranks = [pd.Series(np.abs(values[i][words])).rank() for values in (first, second)]
         if words.sum() > 1 and all(np.ptp(rank) > 0 for rank in ranks):
             found[i] = np.corrcoef(*ranks)[0, 1]
     return found

@@ -91,7 +91,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def gradient(small):
-    return explain.gradient_of(small, score_with(small), batch_size=2)
+    return explain.gradient_of(small, score_with(small), batch_size=2, xla=False)
 
 
 @pytest.fixture(scope="module")
@@ -314,9 +314,10 @@ def test_rollout_against_its_definition_in_loops():
         explain.rollout([])
 
 
-def test_batches_are_filled_up_and_cut(small):
+@pytest.mark.parametrize("xla", [True, False])
+def test_batches_are_filled_up_and_cut(small, xla):
     tokens = some_tokens(7)
-    said = explain.batched(small, lambda t: small(t)[:, 0], batch_size=3)
+    said = explain.batched(small, lambda t: small(t)[:, 0], batch_size=3, xla=xla)
     assert np.allclose(said(tokens), said_by(small)(tokens), atol=1e-5)
     with pytest.raises(ValueError, match="no rows"):
         said(tokens[:0])
