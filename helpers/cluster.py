@@ -11,6 +11,7 @@ Whatever happens (an error, a death, a time limit, Ctrl-C, the end of this proce
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import json
@@ -36,6 +37,10 @@ HOST = "127.0.0.1"
 POLL = 0.02  # seconds between two looks at the workers
 TAIL = 15  # lines of a failed worker's log that the error shows
 ONE_WORKER = "import sys; from helpers import cluster; cluster.work(sys.argv[1])"
+ONE_SCRIPT = "import sys; from helpers import cluster; cluster.work_script(*sys.argv[1:])"
+GIVEN = ("rank", "num_workers", "folder", "strategy")  # what a function gets if it asks for it
+# TensorFlow and Keras look whether these are there, and load them whole; no worker needs them for that.
+NOT_NEEDED = ("jax", "sklearn")
 
 
 class WorkerFailed(RuntimeError):
@@ -136,6 +141,8 @@ class Workers:
             what it returned on each, by rank, as NumPy arrays.
 
         Raises:
+            ValueError: no function, one without a text of its own (a lambda, a built-in one), or
+                inputs that it does not take, lacks, or that cannot be sent.
             WorkerFailed: one raised, died or took too long. All are ended then.
             RuntimeError: the workers were ended before.
         """
@@ -149,13 +156,24 @@ class Workers:
         self._check_alive()
         if self._job is not None:
             raise RuntimeError("the workers are busy: call wait() first")
+        if not functions:
+            raise ValueError("run() and start() need a function to call; they got none")
+        texts = [_source(function) for function in functions]
+        _check_inputs(texts[-1], inputs)
+        arrays = {n: _checked_array(n, v) for n, v in inputs.items() if hasattr(v, "dtype")}
+        plain = {name: value for name, value in inputs.items() if name not in arrays}
+        for name, value in plain.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"the input {name!r} cannot be sent to a worker ({error}): give an array, or"
+                    " numbers, texts, lists and dicts of them"
+                ) from None
         self._jobs += 1
         job = self._folder / f"job-{self._jobs}"
         job.mkdir()
-        arrays = {name: value for name, value in inputs.items() if hasattr(value, "dtype")}
-        plain = {name: value for name, value in inputs.items() if name not in arrays}
         np.savez(job / "inputs.npz", **arrays)
-        texts = [f if isinstance(f, str) else _source(f) for f in functions]
         (job / "job.json").write_text(json.dumps({"texts": texts, "inputs": plain}))
         self._written = [len(self.log(rank)) for rank in range(self.num_workers)]
         for process in self._group.processes:
@@ -297,9 +315,11 @@ def launch(
     folder = Path(tempfile.mkdtemp(prefix="cluster-"))
     group = None
     try:
-        group = _Group([sys.executable, str(file.resolve()), *arguments], num_workers, folder,
-                       threads=threads, connect=True, ports=ports, cpu=cpu,
-                       environment=environment or {})  # fmt: skip
+        command = [sys.executable, "-c", ONE_SCRIPT, str(folder), str(file.resolve()), *arguments]
+        group = _Group(
+            command, num_workers, folder,
+            threads=threads, connect=True, ports=ports, cpu=cpu, environment=environment or {},
+        )  # fmt: skip
         deadline = time.monotonic() + timeout
         while running := [r for r, p in enumerate(group.processes) if p.poll() is None]:
             group.check(deadline, "end", running, ended_well=True)
@@ -380,7 +400,7 @@ class _Group:
         """Kill every process and what it may have started; wait until they are gone."""
         for process in self.processes:
             with contextlib.suppress(OSError):
-                if hasattr(os, "killpg") and process.poll() is None:
+                if hasattr(os, "killpg"):  # its group, also when it has ended and left a child
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()
@@ -453,8 +473,50 @@ def _environment(threads: int, cpu: bool, rank: int) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != "TF_CONFIG"} | own
 
 
-def _source(function: Callable) -> str:
-    return textwrap.dedent(inspect.getsource(function))
+def _source(function: Callable | str) -> str:
+    """The text of a function; a ValueError says what has none that a worker could run."""
+    if isinstance(function, str):
+        return function
+    name = getattr(function, "__name__", None)
+    if not inspect.isfunction(function) or name == "<lambda>":
+        what = "a lambda" if name == "<lambda>" else repr(function)
+        raise ValueError(f"workers run functions made with `def`, or their text, not {what}")
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except OSError:
+        raise ValueError(f"the text of {name}() is not known: give it as a string") from None
+
+
+def _check_inputs(text: str, inputs: Mapping[str, Any]) -> None:
+    """Raise a ValueError if the last function of the text cannot be called with these."""
+    try:
+        found = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    except SyntaxError as error:
+        raise ValueError(f"the function's text is no Python: {error}") from None
+    if not found:
+        raise ValueError(f"there is no `def` in the text {text[:40]!r}")
+    name, takes = found[-1].name, found[-1].args
+    plain, named = [*takes.posonlyargs, *takes.args], takes.kwonlyargs
+    allowed = [argument.arg for argument in (*plain, *named)]
+    for given in inputs:
+        if given not in allowed and not takes.kwarg:
+            raise ValueError(f"{name}() has no argument {given!r}; it has {', '.join(allowed)}")
+        if given in allowed and given in GIVEN:
+            raise ValueError(f"{name}() gets {given!r} from the worker: leave it out")
+    needed = [a.arg for a in plain[: len(plain) - len(takes.defaults)]]
+    needed += [a.arg for a, value in zip(named, takes.kw_defaults, strict=True) if value is None]
+    if missing := [a for a in needed if a not in inputs and a not in GIVEN]:
+        raise ValueError(f"{name}() also needs {', '.join(missing)}")
+
+
+def _checked_array(name: str, value: Any) -> Any:
+    """As a NumPy array that can be sent as it is."""
+    import numpy as np
+
+    found = np.asarray(value)
+    if found.dtype == object:
+        raise ValueError(f"{name!r} is no array of numbers or texts: give each part a name")
+    return found
 
 
 # --- inside a worker
@@ -466,9 +528,17 @@ def work(folder: str) -> None:
     names = _names(folder)
     about = {"rank": rank, "num_workers": int(os.environ["COURSE_NUM_WORKERS"]), "folder": folder}
     if os.environ["COURSE_CONNECT"] == "1":
-        import tensorflow as tf
+        with _hidden(*NOT_NEEDED):
+            import keras
+            import tensorflow as tf
 
         about["strategy"] = tf.distribute.MultiWorkerMirroredStrategy()
+    elif os.environ["KERAS_BACKEND"] != "tensorflow":  # asked for, so it will be used
+        with _hidden("sklearn", "tensorflow"), contextlib.suppress(ImportError):
+            import keras
+
+            # It looks for TensorFlow, to set its seed, and would load it, for seconds. Now it knows.
+            keras.utils.set_random_seed(0)
     (place / f"ready-{rank}").touch()
     while True:
         job = place / names.get()
@@ -480,6 +550,42 @@ def work(folder: str) -> None:
             text = traceback.format_exc()
             with runtime.write_atomically(job / f"failed-{rank}.txt") as part:
                 part.write_text("\n".join(text.splitlines()[-TAIL:]), encoding="utf-8")
+
+
+def work_script(folder: str, script: str, *arguments: str) -> None:
+    """Run a script as `python script` does, and end when the process that started it is gone."""
+    import runpy
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        _leave(folder)
+
+    threading.Thread(target=listen, daemon=True).start()
+    sys.argv = [script, *arguments]
+    sys.path[0] = str(Path(script).parent)
+    runpy.run_path(script, run_name="__main__")
+
+
+@contextlib.contextmanager
+def _hidden(*names: str) -> Any:
+    """As if these packages were not installed, while it lasts."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
+def _leave(folder: str) -> None:
+    """End this worker and what it has started; the folder goes, too."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _names(folder: str) -> Any:
@@ -495,8 +601,7 @@ def _names(folder: str) -> Any:
     def listen() -> None:
         for line in sys.stdin:
             names.put(line.strip())
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
+        _leave(folder)
 
     threading.Thread(target=listen, daemon=True).start()
     return names
@@ -520,4 +625,13 @@ def _call(job: Path, about: dict[str, Any]) -> Any:
 def _save(path: Path, results: Mapping[str, Any] | None) -> None:
     import numpy as np
 
-    np.savez(path, **{name: np.asarray(value) for name, value in (results or {}).items()})
+    if results is not None and not isinstance(results, Mapping):
+        kind = type(results).__name__
+        raise ValueError(f"it returned a {kind}; it must be a dict of arrays and numbers, or None")
+    arrays = {}
+    for name, value in (results or {}).items():
+        try:
+            arrays[name] = _checked_array(name, value)
+        except ValueError as error:
+            raise ValueError(f"the result {name!r} cannot be sent back: {error}") from None
+    np.savez(path, **arrays)

@@ -53,6 +53,17 @@ def tokens_of(text: str | None):
     return np.frombuffer(content, np.uint8).astype("int32")
 
 
+def every_first(strategy, rank: int, num_workers: int, first: int) -> list[int]:
+    """The step that each worker would begin with, by rank; all get the same list."""
+    import tensorflow as tf
+
+    def own():
+        place = tf.one_hot(rank, num_workers, on_value=first, off_value=0, dtype=tf.int64)
+        return tf.distribute.get_replica_context().all_reduce("SUM", place)
+
+    return strategy.run(tf.function(own)).numpy().tolist()
+
+
 def main(given: list[str] | None = None) -> None:
     """Train to the last step, or from the last checkpoint on."""
     about = arguments(given)
@@ -68,6 +79,13 @@ def main(given: list[str] | None = None) -> None:
     strategy = (
         tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
     )
+
+    replicas = strategy.num_replicas_in_sync
+    if replicas != num_workers:
+        sys.exit(
+            f"{num_workers} workers have {replicas} devices: this program wants one each, or they"
+            " read the same rows. Start one task a GPU (--ntasks-per-node, CUDA_VISIBLE_DEVICES)"
+        )
 
     import keras
 
@@ -87,6 +105,12 @@ def main(given: list[str] | None = None) -> None:
         first = saved["step"]
         state.assign(everything, saved["values"])
         print(f"worker {rank}: going on from step {first}", flush=True)
+    firsts = every_first(strategy, rank, num_workers, first)
+    if len(set(firsts)) > 1:
+        sys.exit(
+            f"the workers read checkpoints of different steps, {firsts}: --place must be one folder"
+            " that all machines see"
+        )
 
     def one_worker(x, y):
         with tf.GradientTape() as tape:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import json
 import os
 import signal
@@ -18,6 +20,9 @@ import psutil
 import pytest
 
 from helpers import cluster
+from tools import notebooks
+
+PROGRAM = notebooks.ROOT / "slurm" / "train.py"
 
 pytestmark = pytest.mark.slow
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals as on Linux and macOS")
@@ -272,7 +277,124 @@ def test_a_script_that_is_not_there(tmp_path):
         cluster.launch(Path(__file__), num_workers=0)
 
 
+# What cannot be asked
+
+
+def plain(x, y=1):
+    return {"z": x + y}
+
+
+@pytest.mark.parametrize(
+    "functions, inputs, words",
+    [
+        ((), {}, "need a function"),
+        ((lambda x: {"y": x},), {"x": 1}, "not a lambda"),
+        ((print,), {}, "made with `def`"),
+        ((3,), {}, "made with `def`"),
+        (("x = 1",), {}, "no `def`"),
+        (("def f(:",), {}, "no Python"),
+        ((plain,), {"z": 1}, r"plain\(\) has no argument 'z'; it has x, y"),
+        ((plain,), {"y": 1}, r"plain\(\) also needs x"),
+        ((plain,), {"x": {1, 2}}, "'x' cannot be sent"),
+        ((plain,), {"x": np.array([{}, {}])}, "'x' is no array"),
+        ((waits,), {"rank": 1}, "gets 'rank' from the worker"),
+    ],
+)
+def test_what_no_worker_could_run_is_refused_before_they_are_asked(functions, inputs, words, idle):
+    with pytest.raises(ValueError, match=words):
+        idle.start(*functions, **inputs)
+    assert [float(one["z"]) for one in idle.run(plain, x=1)] == [2.0], "they are still there"
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory):
+    workers = cluster.Workers(1, connect=False)
+    yield workers
+    workers.close()
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("def f():\n    return 3\n", "returned a int; it must be a dict"),
+        ("def f():\n    return {'a': {'b': 1}}\n", "result 'a' cannot be sent back"),
+        ("def f():\n    return {'a': [[1], [1, 2]]}\n", "result 'a' cannot be sent back"),
+    ],
+)
+def test_a_result_that_cannot_be_sent_back_is_named(text, words):
+    with light(1) as workers, pytest.raises(cluster.WorkerFailed, match=words):
+        workers.run(text)
+
+
+def test_packages_are_hidden_only_while_it_lasts():
+    with cluster._hidden("wave", "os"):
+        assert sys.modules["wave"] is None and sys.modules["os"] is os
+        with pytest.raises(ImportError):
+            importlib.import_module("wave")
+    assert importlib.import_module("wave").__name__ == "wave"
+
+
+@POSIX
+def test_a_child_of_a_worker_that_left_is_ended_too():
+    def leaves_a_child():
+        import os
+        import subprocess
+        import sys
+
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print("child", child.pid, flush=True)
+        os._exit(3)
+
+    workers = light(1)
+    workers.start(leaves_a_child)
+    with pytest.raises(cluster.WorkerFailed, match="status 3") as error:
+        workers.wait()
+    child = int(str(error.value).split("child")[1].split()[0])
+    assert gone([child])
+
+
 # The caller's own end
+
+LAUNCHER = """
+import sys, tempfile
+tempfile.tempdir = sys.argv[1]
+from helpers import cluster
+cluster.launch(sys.argv[2], sys.argv[1], num_workers=2)
+"""
+SLEEPER = """
+import os, pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path(sys.argv[1], f"pids-{os.getpid()}.txt").write_text(f"{os.getpid()} {child.pid} end")
+time.sleep(600)
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_scripts_and_their_children_end_with_the_launcher(how, tmp_path):
+    script = tmp_path / "sleeper.py"
+    script.write_text(SLEEPER)
+    command = [sys.executable, "-c", LAUNCHER, str(tmp_path), str(script)]
+    caller = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    pids = []
+    try:
+        deadline = time.monotonic() + 120
+        while len(pids) < 4 and time.monotonic() < deadline:
+            told = [file.read_text().split() for file in tmp_path.glob("pids-*.txt")]
+            pids = [int(p) for one in told if one[-1:] == ["end"] for p in one[:2]]
+            time.sleep(0.05)
+        assert len(pids) == 4 and not gone_now(pids)
+        caller.send_signal(how)
+        caller.wait(60)
+    finally:
+        caller.kill()
+        caller.wait()
+    assert gone(pids)
+    for _ in range(250):
+        if not list(tmp_path.glob("cluster-*")):
+            break
+        time.sleep(0.02)
+
 
 CALLER = """
 import sys, tempfile
@@ -326,9 +448,19 @@ def averages(strategy, rank):
     return {"mean": strategy.run(tf.function(one)), "replicas": strategy.num_replicas_in_sync}
 
 
+def begins(strategy, rank, num_workers):
+    """Of slurm/train.py: the workers have read checkpoints of different steps."""
+    return {"firsts": every_first(strategy, rank, num_workers, 50 * rank)}  # noqa: F821
+
+
 def test_two_processes_add_up_and_leave_no_port_behind():
     ports = cluster.free_ports(2)
+    spec = importlib.util.spec_from_file_location("slurm_train", PROGRAM)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
     with cluster.Workers(2, threads=1, ports=ports) as workers:
+        found = workers.run(inspect.getsource(program.every_first), begins)
+        assert [list(one["firsts"]) for one in found] == [[0, 50], [0, 50]]
         found = workers.run(averages)
         assert [float(one["mean"][0]) for one in found] == [2.0, 2.0]
         assert {int(one["replicas"]) for one in found} == {2}

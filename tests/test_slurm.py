@@ -63,11 +63,10 @@ def slurm(tmp_path, monkeypatch):
         (tmp_path / name).chmod(0o755)
 
     def start(*arguments, **variables):
-        (port,) = cluster.free_ports(1)
-        # The script makes 20000 + the job's number of it; a free port there, and the next one.
+        (number,) = cluster.free_ports(1)  # another one each time
         own = {
             "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "FAKE": str(tmp_path),
-            "FAKE_HOSTS": "127.0.0.1", "SLURM_JOB_ID": str((port + 7) % 20000), "SLURM_NTASKS": "2",
+            "FAKE_HOSTS": "127.0.0.1", "SLURM_JOB_ID": str(number), "SLURM_NTASKS": "2",
             "SLURM_JOB_NODELIST": "node[1-2]", "SLURM_NTASKS_PER_NODE": "2", "PYTHON": sys.executable,
             "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1",
         }  # fmt: skip
@@ -129,7 +128,8 @@ def test_every_task_learns_all_addresses_and_its_number(slurm, hosts, tasks):
     )
     assert status == 0, out
     told = [json.loads((slurm.folder / f"task-{i}.txt").read_text()) for i in range(len(names))]
-    expected = [f"{name}:{20123 + i % tasks}" for i, name in enumerate(names)]
+    base = 20000 + 16 * (20123 % 750)
+    expected = [f"{name}:{base + i % tasks}" for i, name in enumerate(names)]
     for rank, (config, arguments) in enumerate(told):
         assert config["cluster"]["worker"] == expected
         assert config["task"] == {"type": "worker", "index": rank}
@@ -151,6 +151,7 @@ def test_a_program_that_fails_fails_the_job(slurm):
         (("no_such_program.py",), {}, "no_such_program.py"),
         ((PROGRAM,), {"SLURM_JOB_NODELIST": None}, "not for a shell"),
         ((PROGRAM,), {"FAKE_HOSTS": ""}, "named no machines"),
+        ((PROGRAM,), {"SLURM_NTASKS_PER_NODE": "17"}, "16 at most"),
     ],
 )
 def test_what_is_missing_is_said(slurm, arguments, variables, words):
@@ -229,6 +230,18 @@ def test_the_program_wants_equal_parts():
     command = [sys.executable, PROGRAM, "--batch-size", "32"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and "not a multiple of 3 workers" in done.stderr
+
+
+@pytest.mark.parametrize("job", [1, 749, 123_456])
+def test_jobs_that_follow_each_other_share_no_port(slurm, job):
+    program = slurm.folder / "tell.py"
+    program.write_text(TELL)
+    ports = []
+    for number in (job, job + 1):
+        assert finished(slurm(program, SLURM_JOB_ID=str(number)))[0] == 0
+        config, _ = json.loads((slurm.folder / "task-0.txt").read_text())
+        ports += [int(address.split(":")[1]) for address in config["cluster"]["worker"]]
+    assert len(set(ports)) == 4 and min(ports) >= 20000 and max(ports) < 32768
 
 
 def until(holds, timeout=300):
