@@ -104,7 +104,7 @@ ifneq ($(shell cat .venv/.complete 2>/dev/null && $(PY) -c "" 2>&1),$(CURDIR))
 .venv/.complete: FORCE
 endif
 
-.venv/.complete: pyproject.toml requirements.lock $(BOOT)
+.venv/.complete: pyproject.toml requirements.lock $(BOOT) | build/jupyter
 	@test "$$(cat $@ 2>/dev/null && $(PY) -c '' 2>&1)" = "$(CURDIR)" || rm -rf .venv
 	@rm -f $@
 	@test -d .venv || { py=$$($(FIND_PYTHON)) && $(UV) venv --quiet --seed --python "$$py" .venv; }
@@ -122,6 +122,10 @@ endif
 		-c .venv/locked.txt -r tests/backends.txt > .venv/backends.log 2>&1; then touch $@; \
 	elif test "$(COURSE_BACKENDS)" = required; then cat .venv/backends.log >&2; exit 1; \
 	else echo "PyTorch, JAX and transformers could not be installed (see .venv/backends.log): the tests that need them are skipped."; fi
+
+# IPython warns in every notebook when the folder above its own is missing.
+build/jupyter:
+	@mkdir -p $@
 
 .boot/.complete:
 	@rm -rf .boot
