@@ -87,8 +87,9 @@ def run(model: Any, tokens: Any, edit: Edits | None = None) -> Trace:
     def tap(name: str, x: Any) -> Any:
         parts[name] = ops.convert_to_numpy(x)
         if edit and name in edit:
-            changed = np.asarray(edit[name](parts[name].copy()), parts[name].dtype)
-            _check_edit(name, changed.shape, parts[name].shape)
+            changed = edit[name](parts[name].copy())
+            _check_edit(name, changed, parts[name].shape)
+            changed = np.asarray(changed, parts[name].dtype)
             parts[name], x = changed, ops.convert_to_tensor(changed)
         return x
 
@@ -110,7 +111,7 @@ def forward(model: Any, tokens: Any, edit: Edits | None = None) -> Any:
         if name not in edit:
             return x
         changed = edit[name](x)
-        _check_edit(name, tuple(changed.shape), tuple(x.shape))
+        _check_edit(name, changed, x.shape)
         return changed
 
     return _through(model, tokens, tap)
@@ -157,12 +158,22 @@ def lens(model: Any, x: Any) -> np.ndarray:
     Returns:
         logits (batch, time, vocab_size)
 
+    Raises:
+        TypeError: the model is not a GPT.
+        ValueError: x is not of the GPT's width.
+
     Source: nostalgebraist (2020).
     """
     from keras import ops
 
     if not _is_gpt(model):
         raise TypeError(f"the logit lens reads a GPT, not a {type(model).__name__}")
+    width, shape = model.config.embed_dim, tuple(x.shape)
+    if len(shape) != 3 or shape[-1] != width:
+        raise ValueError(
+            f"x has the shape {shape}; the lens reads the sum after a block, "
+            f"(batch, time, {width}), as in run(model, tokens)['block_0']"
+        )
     with _no_gradients():
         return ops.convert_to_numpy(model._logits(ops.convert_to_tensor(x)))
 
@@ -194,9 +205,19 @@ def patched(other: np.ndarray, place: Any) -> Callable[[np.ndarray], np.ndarray]
         other: what the other run had, in the shape of what is edited: positions (batch, time,
             embed_dim), or heads (batch, heads, time, head_dim).
         place: a position or a head, from 0; or (batch,), another one for each text.
+
+    Raises (when it edits):
+        ValueError: the other run has another shape, or there is no such place.
     """
 
     def edit(x: np.ndarray) -> np.ndarray:
+        if np.shape(other) != x.shape:
+            raise ValueError(
+                f"the other run has the shape {np.shape(other)} there, this one {x.shape}: take "
+                "the same part of a run on as many texts of the same length"
+            )
+        if np.min(place) < 0 or np.max(place) >= x.shape[1]:
+            raise ValueError(f"place is {place}; there are the places 0 to {x.shape[1] - 1}")
         rows = np.arange(len(x))
         x[rows, place] = other[rows, place]
         return x
@@ -406,7 +427,24 @@ def rollout(weights: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def order(attributions: np.ndarray, tokens: np.ndarray, pad: int = 0) -> np.ndarray:
-    """Positions from the word worth most to the one worth least, padding last: (texts, time)."""
+    """Positions from the word worth most to the one worth least, padding last: (texts, time).
+
+    Args:
+        attributions: (texts, time).
+        tokens: (texts, time).
+        pad: the token of padding; what it is worth is not looked at.
+
+    Raises:
+        ValueError: the two differ in shape, or a word's worth is not a finite number.
+    """
+    attributions, tokens = np.asarray(attributions), np.asarray(tokens)
+    if tokens.ndim != 2 or attributions.shape != tokens.shape:
+        raise ValueError(
+            f"attributions of shape {attributions.shape} for tokens of shape {tokens.shape}; give "
+            "both as (texts, time): sum over the numbers of a vector first"
+        )
+    if not np.isfinite(attributions[tokens != pad]).all():
+        raise ValueError("a word's worth is NaN or infinite: it has no place in an order")
     worth = np.where(tokens == pad, -np.inf, attributions)
     return np.argsort(-worth, axis=1, kind="stable")
 
@@ -427,7 +465,18 @@ def deletion(
         ranked: (texts, time) positions, words before padding, as `order` gives them.
         shares: of a text's words, from 0 to 1; at least one word for each share above 0.
         blank, pad: as in `occlusion`.
+
+    Raises:
+        ValueError: a share is not from 0 to 1, or a row of `ranked` is not an order of the text's
+            positions.
     """
+    ranked = np.asarray(ranked)
+    every = np.arange(tokens.shape[1])
+    if ranked.shape != tokens.shape or (np.sort(ranked, axis=1) != every).any():
+        raise ValueError(
+            f"ranked has the shape {ranked.shape}; it must hold each position 0 to {every[-1]} once "
+            f"a text, in the shape {tokens.shape} of the tokens, as `order` gives it"
+        )
     shares = np.asarray(shares, "float64")
     if not np.all((shares >= 0) & (shares <= 1)):
         raise ValueError(f"shares are {shares.tolist()}; each is a share of the words, from 0 to 1")
@@ -453,23 +502,43 @@ def interval(values: Any, seed: int = 0, draws: int = 2000) -> tuple[float, floa
     values = np.asarray(values, "float64").reshape(-1)
     if len(values) < 2:
         raise ValueError(f"{len(values)} values: an interval needs at least two texts")
+    if not np.isfinite(values).all():
+        odd = int((~np.isfinite(values)).sum())
+        raise ValueError(f"{odd} of {len(values)} values are NaN or infinite: leave them out")
     rows = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
     low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
     return float(values.mean()), float(low), float(high)
 
 
 def agreement(
-    first: np.ndarray, second: np.ndarray, tokens: np.ndarray, pad: int = 0
+    first: np.ndarray,
+    second: np.ndarray,
+    tokens: np.ndarray,
+    pad: int = 0,
+    blank: int | None = None,
 ) -> np.ndarray:
     """Rank correlation (Spearman) of two attributions of each text, signs left out: (texts,).
 
     1 is the same order of words, 0 none in common. Where all words of a text are equal in one of
     them, or it has a single word, there is no order to compare: NaN.
+
+    Args:
+        first, second: (texts, time).
+        tokens: (texts, time).
+        pad: the token of padding, which is left out.
+        blank: the token that stands for nothing, to be left out as well. Methods that measure from
+            the blank give it exactly 0 in every model, which looks like agreement and is none.
+
+    Raises:
+        ValueError: the three differ in shape.
     """
     import pandas as pd
 
     found = np.full(len(tokens), np.nan)
-    for i, words in enumerate(tokens != pad):
+    shapes = [np.shape(each) for each in (first, second, tokens)]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 2:
+        raise ValueError(f"shapes {', '.join(map(str, shapes))}: give all three as (texts, time)")
+    for i, words in enumerate((tokens != pad) & (tokens != (pad if blank is None else blank))):
         ranks = [pd.Series(np.abs(values[i][words])).rank() for values in (first, second)]
         if words.sum() > 1 and all(np.ptp(rank) > 0 for rank in ranks):
             found[i] = np.corrcoef(*ranks)[0, 1]
@@ -506,7 +575,7 @@ def scrambled(model: Any, seed: int = 0, parts: Sequence[Any] | None = None) -> 
 
 
 class Coloured:
-    """Words with what each was worth: on a page by colour and by marks, elsewhere by numbers.
+    """Words with what each was worth: on a page by colour and marks, as plain text by marks alone.
 
     Blue and a mark ▲ stand for what raised the score, vermilion and ▼ for what lowered it; three
     marks for the strongest words. It can be read without colour, and without seeing.
@@ -530,8 +599,8 @@ class Coloured:
             raise ValueError(f"{len(self.worth)} numbers for {len(self.words)} words")
         if not np.isfinite(self.worth).all():
             raise ValueError("a word's worth is not a finite number")
-        largest = np.abs(self.worth).max(initial=0.0)
-        self.share = self.worth / largest if largest else self.worth
+        self.largest = float(np.abs(self.worth).max(initial=0.0))
+        self.share = self.worth / self.largest if self.largest else self.worth
 
     def marks(self) -> list[str]:
         """The marks of each word: up to three ▲ or ▼, or none."""
@@ -562,7 +631,8 @@ class Coloured:
         legend = f"▲ {html.escape(self.raises)} &nbsp; ▼ {html.escape(self.lowers)}"
         return (
             f'<div style="line-height:2.6;max-width:46em">{" ".join(spans)}<br>'
-            f"<small>{legend}; three marks: the strongest</small></div>"
+            f"<small>{legend}; three marks: {MARKS[2]:.0%} of the strongest word's"
+            f" {self.largest:.2g} or more</small></div>"
             f"<details><summary>In words</summary>{html.escape(self.in_words())}</details>"
         )
 
@@ -609,10 +679,13 @@ def _check_names(model: Any, edit: Edits) -> None:
             )
 
 
-def _check_edit(name: str, got: tuple, wanted: tuple) -> None:
-    if tuple(got) != tuple(wanted):
+def _check_edit(name: str, changed: Any, wanted: Any) -> None:
+    if changed is None:
+        raise ValueError(f"the edit of {name!r} returned None: end it with a return of the array")
+    got = tuple(changed.shape) if hasattr(changed, "shape") else np.shape(changed)
+    if got != tuple(wanted):
         raise ValueError(
-            f"the edit of {name!r} gave the shape {tuple(got)}; what it was given had "
+            f"the edit of {name!r} gave the shape {got}; what it was given had "
             f"{tuple(wanted)}: change numbers, not shapes"
         )
 

@@ -207,6 +207,23 @@ def test_bad_input_is_named(tiny, small):
         explain.run(tiny, tokens, {"block_0.heads": explain.without_head(4)})
 
 
+def test_edits_and_lenses_that_do_not_fit_are_named(tiny):
+    tokens = np.arange(4)[None]
+    nothing = {"block_0": lambda x: x.fill(0)}
+    for go in (explain.run, explain.forward):
+        with pytest.raises(ValueError, match="'block_0' returned None"):
+            go(tiny, tokens, nothing if go is explain.run else {"block_0": lambda x: None})
+    other = np.zeros((1, 4, 16))
+    with pytest.raises(ValueError, match=r"\(1, 4, 16\) there, this one \(1, 5, 16\)"):
+        explain.run(tiny, np.arange(5)[None], {"block_0": explain.patched(other, 0)})
+    for place in (4, -1, np.array([4])):
+        with pytest.raises(ValueError, match="places 0 to 3"):
+            explain.run(tiny, tokens, {"block_0": explain.patched(other, place)})
+    for wrong in (np.zeros((1, 4, 8)), np.zeros((4, 16))):
+        with pytest.raises(ValueError, match=r"\(batch, time, 16\)"):
+            explain.lens(tiny, wrong)
+
+
 def test_induction_scores_see_the_diagonal_after_the_copy():
     period, time = 4, 8
     weights = np.zeros((2, 3, time, time))
@@ -334,6 +351,20 @@ def test_an_order_puts_the_best_first_and_padding_last():
     assert explain.order(worth, tokens)[:, :3].tolist() == [[1, 0, 2], [0, 1, 2]]
 
 
+def test_orders_that_are_none_are_named():
+    tokens = np.array([[5, 6, PAD]])
+    for wrong in (np.zeros((1, 2)), np.zeros((1, 3, 8)), np.zeros(3)):
+        with pytest.raises(ValueError, match=r"for tokens of shape \(1, 3\)"):
+            explain.order(wrong, tokens)
+    for odd in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            explain.order(np.array([[odd, 1.0, 0.0]]), tokens)
+    assert explain.order(np.array([[1.0, 2.0, np.nan]]), tokens).tolist() == [[1, 0, 2]]
+    for ranked in ([[0, 0, 0]], [[1, 2, 3]], [[0, 1]], [0, 1, 2]):
+        with pytest.raises(ValueError, match="each position 0 to 2 once"):
+            explain.deletion(lambda t: t.sum(axis=1), tokens, np.array(ranked), [0.5], BLANK)
+
+
 def test_deletion_blanks_the_first_words_of_the_order():
     tokens = np.array([[5, 6, 7, 8, PAD], [9, 3, PAD, PAD, PAD]])
     seen = []
@@ -378,6 +409,8 @@ def test_an_interval_is_that_of_the_mean():
     assert np.allclose([low, high], [mean - half, mean + half], atol=0.15 * half)
     with pytest.raises(ValueError, match="two texts"):
         explain.interval([1.0])
+    with pytest.raises(ValueError, match="1 of 3 values"):
+        explain.interval([1.0, np.nan, 2.0])
 
 
 def test_agreement_is_spearmans_of_the_words_without_signs():
@@ -390,6 +423,22 @@ def test_agreement_is_spearmans_of_the_words_without_signs():
     assert np.allclose(explain.agreement(first, second, tokens), wanted)
     assert np.allclose(explain.agreement(first, -3 * first, tokens), 1)
     assert np.isnan(explain.agreement(first, np.ones_like(first), tokens)[0])
+    with pytest.raises(ValueError, match=r"\(1, 7\), \(7,\), \(1, 7\)"):
+        explain.agreement(first, second[0], tokens)
+
+
+def test_agreement_leaves_the_blank_out():
+    """Two unrelated attributions that are 0 at the blank in every model seem to agree."""
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(2, WORDS, (200, 30))
+    tokens[:, ::4] = BLANK
+    first, second = rng.normal(size=(2, 200, 30)) * (tokens != BLANK)
+    assert explain.agreement(first, second, tokens).mean() > 0.3
+    assert abs(explain.agreement(first, second, tokens, blank=BLANK).mean()) < 0.1
+    rest = tokens[:, 1:4]
+    wanted = explain.agreement(first[:, 1:4], second[:, 1:4], rest)
+    short = [each[:, :4] for each in (first, second, tokens)]
+    assert np.allclose(explain.agreement(*short, blank=BLANK), wanted)
 
 
 def test_scrambling_keeps_the_numbers_and_puts_them_back(small):
@@ -430,6 +479,7 @@ def test_coloured_text_can_be_read_without_colour():
     folded = page.partition("<summary>In words</summary>")[2]
     assert html.escape(shown.in_words()) in folded, "for who cannot see it"
     assert page.count('<rt aria-hidden="true"') == 4, "marks are not read aloud one by one"
+    assert "70% of the strongest word&#x27;s 2 or more" in page.replace("'", "&#x27;")
 
 
 def test_coloured_text_in_words_names_the_strongest_of_each_side():
