@@ -111,9 +111,33 @@ def test_clipping_shortens_what_is_too_long_and_only_that(nb):
 
 
 def test_amdahl(nb):
-    np.testing.assert_allclose(nb.speedup(10.0, 1e-12), nb.LARGEST)
-    slow = nb.speedup(10.0, 5.0)
-    assert slow[0] == 1.0 and slow.max() < 10.0 / 5.0
+    sizes, alone = [1, 16], np.array([1.0, 16.0])
+    np.testing.assert_allclose(nb.speedup(16, sizes, alone, 0.0), nb.LARGEST)
+    slow = nb.speedup(16, sizes, alone, 8.0)
+    assert slow[0] == 1.0 and slow.max() < 16 / 8
+    assert slow[1] == pytest.approx(16 / (8 + 8)), "half of the batch, and one message"
+    # A step that takes 4 ms however small its batch is: no part takes less.
+    flat = nb.speedup(16, sizes, np.array([4.0, 16.0]), 0.0)
+    assert flat[-1] == pytest.approx(4.0)
+
+
+def test_the_error_of_fit_is_cut_at_words(nb):
+    """A long message keeps its beginning and its end, and no template of TensorFlow's."""
+
+    import keras
+
+    def fit(self, *args, **kwargs):
+        raise ValueError("{{function_node x}} begins here " + "word " * 90 + "and ends there")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", fit)
+        patch.setattr(keras.Sequential, "fit", fit)
+        import tensorflow as tf
+
+        said = nb.try_fit(tf.distribute.OneDeviceStrategy("CPU:0"), np.arange(99), 4)
+    (message,) = said.values()
+    assert message.startswith("ValueError: begins here word") and message.endswith("and ends there")
+    assert " ... " in message and len(message) < 200
 
 
 # In two processes
@@ -139,20 +163,20 @@ def test_two_processes_compute_what_one_does_and_the_wrong_ones_do_not(text, giv
         assert np.abs(same["losses"] - half["losses"]).max() < 1e-4
         assert np.abs(same["losses"] - right["losses"]).max() > 1e-2
 
-        saving = loop(text, "train_saving")
+        saving = loop(text, "tell", "train_saving")
         calm, stormy = tmp_path / "calm", tmp_path / "stormy"
         calm.mkdir(), stormy.mkdir()
-        long = {**given, "num_steps": 200}
+        long = {**given, "num_steps": 100}
         undisturbed = workers.run(*saving, place=str(calm), **long)[0]
         assert undisturbed["first"] == 0
-        workers.start(*saving, place=str(stormy), **long)
+        workers.start(*saving, place=str(stormy), wait_at=60, **long)
         workers.wait_for_line("step 60", rank=1)
         workers.kill(1)
         with pytest.raises(cluster.WorkerFailed, match="worker 1 was killed by signal 9"):
             workers.wait()
     with cluster.Workers(2) as again:
         resumed = again.run(*saving, place=str(stormy), **long)
-    assert all(50 <= found["first"] < 200 for found in resumed), "it went on, from one checkpoint"
+    assert all(found["first"] == 50 for found in resumed), "it went on, from one checkpoint"
     for found in resumed:
         for a, b in zip(weights(undisturbed), weights(found), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -191,7 +215,7 @@ def test_the_recorded_figures_meet_the_bars():
     assert table["22.loss_difference"]["value"] < 1e-4
     assert table["22.resume_difference"]["value"] == 0
     assert table["22.sharded_loss_difference"]["value"] < 1e-4
-    assert table["22.traffic_ratio"]["value"] > 0.95
+    assert 0.95 < table["22.traffic_ratio"]["value"] < 1.5
 
 
 def test_the_lines_quoted_from_the_slurm_script_are_in_it(book):
