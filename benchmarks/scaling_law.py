@@ -4,19 +4,21 @@
     python benchmarks/scaling_law.py band          fit the law, fix the band of the larger run
     nice python benchmarks/scaling_law.py larger   train the larger model, and hold it to the band
 
-Each model is trained on bytes of the installed Python's documentation, the same ones in the same
-order, at a learning rate that falls to 0 at the end of *its* run (Hoffmann et al. 2022). What is
+Each model is trained on bytes of the installed Python's documentation, at a learning rate that falls
+to 0 at the end of *its* run (Hoffmann et al. 2022). Windows start at places drawn with replacement,
+so a byte can come twice: of the 1,048,576 of the larger run, 26% had been drawn before. What is
 counted are bits per byte on documents held out. `band` writes the prediction with a digest of the
 runs that it rests on, and refuses once the larger run is there; `larger` refuses until the band is
-there, and writes down the band's digest. `after` trains the larger model at half the learning rate once
-the outcome is known, and says so; `rates` tries some on small ones (build/, not data/).
+there, and writes down the band's digest. Digests, and the commits of this file, prove the order; the
+dates are the clock's word. `after` trains the larger model at half the learning rate once the outcome
+is known, and says so; `intervals` adds how uncertain the law's numbers are (both replace what they
+wrote before); `rates` tries some rates on small models (build/, not data/).
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 import os
 import sys
@@ -34,7 +36,10 @@ WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
 TOKENS = (131_072, 262_144, 524_288)
 LARGER = 96, 1_048_576  # width, tokens: 2 x the parameters, 2 x the tokens of the largest
 AFTER = (0.015,)  # learning rates tried once the outcome was known
-PEAK = 0.03  # learning rate of every width: Muon's steps have the same size in all of them
+# Learning rate of every width. The reason, that Muon's steps have the same size in all of them, does
+# not carry to the larger model: `after` does better at half of it.
+PEAK = 0.03
+DRAWS = 200  # laws of the bootstrap behind the intervals
 
 
 class Trainer:
@@ -124,12 +129,6 @@ def text() -> list:
     return _TEXT
 
 
-def digest(content: object) -> str:
-    """A fingerprint of what JSON can hold."""
-    written = json.dumps(content, sort_keys=True).encode()
-    return hashlib.blake2b(written, digest_size=16).hexdigest()
-
-
 def now() -> str:
     """The time, to the second, in UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -198,7 +197,7 @@ def band() -> None:
     table["band"] = {
         "parameters": num_parameters, "tokens": tokens, "level": scaling.LEVEL,
         "low": round(low, 5), "middle": round(middle, 5), "high": round(high, 5),
-        "runs_digest": digest(table["runs"]), "date": now(),
+        "runs_digest": scaling.digest(table["runs"]), "date": now(),
     }  # fmt: skip
     write(table)
     print(table["law"], table["band"], sep="\n")
@@ -211,14 +210,16 @@ def parameters_of(width: int) -> int:
 
 def larger() -> None:
     """The larger run, held to the band of before."""
+    from helpers import scaling
+
     table = read()
     if "band" not in table:
         raise SystemExit("fix the band first: python benchmarks/scaling_law.py band")
-    if table["band"]["runs_digest"] != digest(table["runs"]):
+    if table["band"]["runs_digest"] != scaling.digest(table["runs"]):
         raise SystemExit("the small runs are not those that the band rests on")
     if "larger" in table:
         raise SystemExit("the larger run is there already; it is made once")
-    band_digest, began = digest(table["band"]), now()
+    band_digest, began = scaling.digest(table["band"]), now()
     row = Trainer(LARGER[0]).run(LARGER[1], 0)
     (OUT / "larger.json").write_text(json.dumps(row))
     if row["parameters"] != table["band"]["parameters"]:
@@ -237,8 +238,31 @@ def after() -> None:
         raise SystemExit("this comes after the larger run: python benchmarks/scaling_law.py larger")
     width, tokens = LARGER
     trainer = Trainer(width)
-    table["after"] = [trainer.run(tokens, 0, peak) | {"date": now()} for peak in AFTER]
-    write(table)
+    rows = [trainer.run(tokens, 0, peak) | {"date": now()} for peak in AFTER]
+    write(read() | {"after": rows})
+
+
+def intervals() -> None:
+    """95% intervals of the law's numbers and of what it advises, from refits to runs drawn anew."""
+    import numpy as np
+
+    from helpers import scaling
+
+    table = read()
+    if "larger" not in table:
+        raise SystemExit("this comes after the larger run: python benchmarks/scaling_law.py larger")
+    flop = 6 * table["larger"]["parameters"] * table["larger"]["tokens"]
+    near = scaling.Law(**table["law"])
+    laws = scaling.bootstrap(table["runs"], near=near, draws=DRAWS)
+    found = {name: [getattr(law, name) for law in laws] for name in ("e", "alpha", "beta")}
+    found["best_parameters"], found["best_tokens"] = zip(
+        *(law.best(flop) for law in laws), strict=True
+    )
+    rows = {
+        name: [float(f"{end:.4g}") for end in np.quantile(values, (0.025, 0.975))]
+        for name, values in found.items()
+    }
+    write(read() | {"intervals": {"level": 0.95, "draws": len(laws), "date": now()} | rows})
 
 
 def rates() -> None:
@@ -256,7 +280,8 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    stages = {"small": small, "band": band, "larger": larger, "after": after, "rates": rates}
+    stages = {"small": small, "band": band, "larger": larger, "after": after,
+              "intervals": intervals, "rates": rates}  # fmt: skip
     parser.add_argument("stage", choices=stages)
     stages[parser.parse_args().stage]()
 

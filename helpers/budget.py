@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from helpers import cost, sources
 
 FILE = "compute_constants.csv"
+LEAST_FREE = 0.1  # share of the memory: below, smaller batches are advised, not more devices
 COLUMNS = ("name", "value", "unit", "device", "source", "date", "note")
 
 
@@ -112,7 +115,9 @@ class Plan:
         parameters, tokens, flop: size of the model, tokens seen, operations (6ND unless given).
         device, num_devices, precision, utilisation: what it runs on, and how well.
         device_hours, hours: of all devices together; on the clock.
-        memory, device_memory: bytes that one device must hold, and that it has.
+        memory, device_memory: bytes that one device must hold, and that it has. Without the
+            activations unless they were given, and then a lower bound.
+        activations: bytes of them on each device, as given.
         money: (lowest, highest), US dollars.
         energy_kwh, co2_kg: of the devices, with what their building draws besides.
         constants: what was taken from the file.
@@ -129,6 +134,7 @@ class Plan:
     hours: float
     memory: float
     device_memory: float
+    activations: float
     money: tuple[float, float]
     energy_kwh: float
     co2_kg: float
@@ -143,8 +149,8 @@ class Plan:
                    f"{self.utilisation:.0%} of the peak"),
             ("hours on the clock", _short(self.hours)),
             ("device-hours", _short(self.device_hours)),
-            ("memory of one device", f"{_short(self.memory / 1e9)} of "
-                                     f"{_short(self.device_memory / 1e9)} GB"),
+            ("memory of a device" + ("" if self.activations else ", no activations"),
+             f"{_short(self.memory / 1e9)} of {_short(self.device_memory / 1e9)} GB"),
             ("US dollars", low if low == high else f"{low} to {high}"),
             ("energy", f"{_short(self.energy_kwh)} kWh"),
             ("CO2", f"{_short(self.co2_kg)} kg"),
@@ -158,7 +164,7 @@ class Plan:
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name:>21}  {value}" for name, value in self.rows())
+        return "\n".join(f"{name:>34}  {value}" for name, value in self.rows())
 
     def _repr_html_(self) -> str:
         lines = "".join(
@@ -190,26 +196,31 @@ def plan(
     """What it takes to train a model of so many parameters on so many tokens.
 
     Weights, gradients and the optimizer's numbers are taken to be shared out evenly among the
-    devices (Rajbhandari et al. 2020), the best case; energy is that of the devices at their
-    largest draw, without the computers around them. The making of the devices is not counted.
+    devices (Rajbhandari et al. 2020), the best case. Activations are not counted unless you give
+    them, so the memory is a lower bound: `cost.step_memory` estimates them for the course's GPT.
+    Attention over the context is not in 6ND either. Energy is that of the devices at their largest
+    draw, without the computers around them; the making of the devices is not counted.
 
     Args:
-        parameters, tokens: of the model, and seen in training.
+        parameters, tokens: of the model (at least 1), and seen in training.
         device: as in the file of constants ("T4", "A100", "H100", "laptop"), or a name of your own
             if peak_flops, device_memory, price_per_hour and watts are all given.
         num_devices: of them, working together.
         precision: "float32", "bfloat16" or "float16"; None takes the fastest that the device has.
         utilisation: share of the peak that is reached, above 0 and at most 1.
         optimizer: "adam", "momentum" or "sgd".
-        activations: bytes on each device besides weights, gradients and optimizer.
+        activations: bytes on each device besides weights, gradients and optimizer; 0 leaves them out.
         place: whose grid, for CO2.
         flop: operations, instead of 6 x parameters x tokens.
         peak_flops, device_memory, price_per_hour, watts, pue, carbon: instead of the file's
             (FLOP a second, bytes, US dollars or (lowest, highest), watts, ratio, grams a kWh).
+            Without a pue, that of the device counts (a laptop heats a room that is there anyway), or
+            else the average data center's.
 
     Raises:
-        BudgetError: an amount that cannot be, a device or place not known, a precision that the
-            device lacks, or more memory than it has; the message says what would do.
+        BudgetError: an amount that cannot be or is not one number, a device or place not known, a
+            precision without a known peak, or more memory than there is; the message says what would
+            do.
     """
     used: list[Constant] = []
 
@@ -225,6 +236,15 @@ def plan(
         raise BudgetError(f"num_devices is {num_devices!r}; it must be a whole number")
     if num_devices < 1:
         raise BudgetError(f"num_devices is {num_devices}; a training needs at least 1 device")
+    single = {
+        "parameters": parameters, "tokens": tokens, "utilisation": utilisation, "flop": flop,
+        "activations": activations, "peak_flops": peak_flops, "device_memory": device_memory,
+        "watts": watts, "pue": pue, "carbon": carbon,
+    }  # fmt: skip
+    for name, value in single.items():
+        if value is not None and not isinstance(value, str) and _dimensions(value):
+            raise BudgetError(f"{name} is {value!r}; a plan is of one training, so give one number")
+    prices = _prices(price_per_hour)
     known = devices()
     own = (peak_flops, device_memory, price_per_hour, watts)
     if device not in known and None in own:
@@ -236,13 +256,16 @@ def plan(
     _check_precision(precision, device, peak_flops)
     peak = take(peak_flops, f"peak_{precision}", device)
     room = take(device_memory, "memory", device)
-    if price_per_hour is None:
+    if prices is None:
         prices = take(None, "price_low", device), take(None, "price_high", device)
-    else:
-        prices = price_per_hour if isinstance(price_per_hour, tuple) else (price_per_hour,) * 2
-    watts, pue = take(watts, "watts", device), take(pue, "pue_average")
+    at_home = any((one.name, one.device) == ("pue_average", device) for one in read())
+    watts = take(watts, "watts", device)
+    pue = take(pue, "pue_average", device if at_home else "")
     carbon = take(carbon, "carbon", place)
     try:
+        if 0 < cost._number("parameters", parameters) < 1:
+            raise ValueError(f"parameters is {parameters}; a model has at least 1 (0.5e9 is half a "
+                             "billion)")  # fmt: skip
         flop = cost.training_flops(parameters, tokens) if flop is None else flop
         device_hours = cost.hours(flop, peak, utilisation)
         money = tuple(cost.money(device_hours, price) for price in sorted(prices))
@@ -260,9 +283,33 @@ def plan(
                                      parameters, precision))  # fmt: skip
     return Plan(
         parameters, tokens, float(flop), device, int(num_devices), precision, utilisation,
-        float(device_hours), float(device_hours / num_devices), float(held), float(room), money,
-        float(energy), float(energy * carbon / 1000), tuple(used),
+        float(device_hours), float(device_hours / num_devices), float(held), float(room),
+        float(activations), money, float(energy), float(energy * carbon / 1000), tuple(used),
     )  # fmt: skip
+
+
+def _dimensions(value: Any) -> int:
+    """0 for one number; a list, an array and what is uneven count as more."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 1
+
+
+def _prices(given: Any) -> tuple[Any, Any] | None:
+    """Lowest and highest price of one given, or of a pair."""
+    if given is None or (not isinstance(given, tuple) and not _dimensions(given)):
+        return None if given is None else (given, given)
+    if not isinstance(given, tuple) or len(given) != 2 or any(map(_dimensions, given)):
+        raise BudgetError(
+            f"price_per_hour is {given!r}; give one number, or a pair (lowest, highest)"
+        )
+    for price in given:
+        try:
+            cost._number("price_per_hour", price)
+        except ValueError as error:
+            raise BudgetError(str(error)) from None
+    return given
 
 
 def _fastest(device: str) -> str:
@@ -282,7 +329,10 @@ def _check_precision(precision: str, device: str, peak: float | None) -> None:
     has = {one.name.removeprefix("peak_") for one in read()
            if one.device == device and one.name.startswith("peak_")}  # fmt: skip
     if peak is None and precision not in has:
-        raise BudgetError(f"{device} has no {precision}; it has {' and '.join(sorted(has))}")
+        there = f"there is one in {' and '.join(sorted(has))}" if has else "there is none at all"
+        raise BudgetError(
+            f"no peak of {device} in {precision} is known; {there}, or give peak_flops"
+        )
 
 
 def _too_large(
@@ -291,18 +341,22 @@ def _too_large(
 ) -> str:  # fmt: skip
     """Why it does not fit, and what would."""
     share = f" on each of {num_devices} devices" if num_devices > 1 else ""
-    held = need / num_devices + activations
+    held, free = need / num_devices + activations, room - activations
+    beside = "" if activations else " without activations"
     words = [
         f"training {_short(parameters)} parameters in {precision} with {optimizer} needs "
-        f"{_short(held / 1e9)} GB{share}, and one {device} has {_short(room / 1e9)} GB"
+        f"{_short(held / 1e9)} GB{share}{beside}, and one {device} has {_short(room / 1e9)} GB"
     ]
-    if activations < room:
-        words.append(f"take at least {math.ceil(need / (room - activations))} devices")
-    else:
+    if free <= 0:
         words.append("the activations alone do not fit: take smaller batches")
-    largest = (room - activations) * num_devices / (need / parameters)
-    if largest >= 1:
-        words.append(f"or a model of at most {_short(largest)} parameters")
+    elif free < LEAST_FREE * room:
+        words.append("the activations take nearly all of it: take smaller batches")
+    else:
+        more = "" if activations else ", and more for the activations"
+        words.append(f"take at least {math.ceil(need / free)} devices{more}")
+        largest = free * num_devices / (need / parameters)
+        if largest >= 1:
+            words.append(f"or a model of {_short(largest)} parameters at the very most")
     small = cost.memory(parameters, precision) / num_devices + activations
     if small <= room:
         words.append("or tune only a few weights beside frozen ones (LoRA)")

@@ -5,11 +5,15 @@
 
 The law is that of Hoffmann et al. (2022), equation 2: L(N, D) = E + A / N^alpha + B / D^beta. It
 describes runs of one kind of model on one kind of text, each with a learning rate that falls to 0 at
-its own end, and no token seen twice. Nothing says that it goes on beyond them: test it.
+its own end. It knows nothing of text that is read again: the course's own runs draw their windows with
+replacement, and repeat up to a quarter of their bytes. Nothing says that it goes on beyond them: test
+it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -117,6 +121,12 @@ def fit(runs: Iterable[Mapping[str, Any]], *, near: Law | None = None) -> Law:
     ]
     e, a, b, alpha, beta = map(float, min(found, key=lambda one: one.cost).x)
     return Law(math.exp(e), math.exp(a), alpha, math.exp(b), beta)
+
+
+def digest(content: Any) -> str:
+    """A fingerprint of what JSON can hold: the same for the same content, in any order of keys."""
+    written = json.dumps(content, sort_keys=True).encode()
+    return hashlib.blake2b(written, digest_size=16).hexdigest()
 
 
 def residuals(law: Law, runs: Iterable[Mapping[str, Any]]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 
 from helpers import budget, cost
@@ -78,8 +79,21 @@ def test_more_devices_share_memory_and_clock_and_cost_the_same():
         ({"precision": "int8"}, "precision is 'int8'; models are trained in float32"),
         (
             {"device": "T4", "precision": "bfloat16"},
-            "T4 has no bfloat16; it has float16 and float32",
+            "no peak of T4 in bfloat16 is known; there is one in float16 and float32",
         ),
+        ({"device": "laptop", "precision": "float16"}, "no peak of laptop in float16 is known"),
+        ({"price_per_hour": [1, 2]}, r"price_per_hour is \[1, 2\]; give one number, or a pair"),
+        ({"price_per_hour": np.array([1.0, 2.0])}, "give one number, or a pair"),
+        ({"price_per_hour": ()}, r"price_per_hour is \(\); give"),
+        ({"price_per_hour": (1,)}, r"price_per_hour is \(1,\); give"),
+        ({"price_per_hour": (1, 2, 3)}, r"price_per_hour is \(1, 2, 3\); give"),
+        ({"price_per_hour": (1, "two")}, "price_per_hour is 'two'; it must be a number"),
+        ({"price_per_hour": (1, None)}, "price_per_hour is None; it must be a number"),
+        ({"price_per_hour": "much"}, "price_per_hour is 'much'; it must be a number"),
+        ({"utilisation": np.array([0.2, 0.3])}, "utilisation is array.* so give one number"),
+        ({"parameters": np.array([1e8, 1e9])}, "parameters is array.* so give one number"),
+        ({"watts": [1, [2]]}, "watts is .* so give one number"),
+        ({"parameters": 0.5}, "parameters is 0.5; a model has at least 1"),
         ({"optimizer": "magic"}, "optimizer is 'magic'"),
     ],
 )
@@ -90,22 +104,43 @@ def test_what_cannot_be_is_refused_in_words(wish, words):
 
 
 def test_more_memory_than_there_is_says_what_would_fit():
-    with pytest.raises(budget.BudgetError, match="needs 112 GB, and one T4 has 16 GB") as found:
+    with pytest.raises(
+        budget.BudgetError, match="needs 112 GB without activations, and one T4"
+    ) as found:
         budget.plan(7e9, 1e12, device="T4")
     said = str(found.value)
-    assert "at least 7 devices" in said and "at most 1 billion parameters" in said
+    assert "at least 7 devices, and more for the activations" in said
+    assert "1 billion parameters at the very most" in said
     budget.plan(7e9, 1e12, device="T4", num_devices=7)
     budget.plan(1e9, 1e12, device="T4")
     with pytest.raises(budget.BudgetError):
         budget.plan(7e9, 1e12, device="T4", num_devices=6)
     with pytest.raises(budget.BudgetError, match="smaller batches"):
         budget.plan(1e8, 1e9, device="T4", activations=17e9)
+    with pytest.raises(budget.BudgetError, match="nearly all of it: take smaller") as found:
+        budget.plan(7e9, 1e12, device="T4", activations=15.9e9)
+    assert "devices" not in str(found.value)
+    with pytest.raises(budget.BudgetError, match=r"needs 116 GB, and .* at least 10 devices;"):
+        budget.plan(7e9, 1e12, device="T4", activations=4e9)
 
 
 def test_a_plan_is_readable():
     plan = budget.plan(*SMALL, device="H100")
     assert "hours on the clock" in repr(plan) and "<table>" in plan._repr_html_()
-    assert dict(plan.rows())["on"].startswith("1 x H100 in bfloat16")
+    rows = dict(plan.rows())
+    assert rows["on"].startswith("1 x H100 in bfloat16")
+    assert "memory of a device, no activations" in rows
+    more = budget.plan(*SMALL, device="H100", activations=1e9)
+    assert more.memory == plan.memory + 1e9 and "memory of a device" in dict(more.rows())
+
+
+def test_a_laptop_pays_for_its_electricity_and_cools_no_building():
+    plan = budget.plan(*SMALL, device="laptop")
+    assert plan.energy_kwh == pytest.approx(plan.device_hours * 65 / 1000)
+    low, high = plan.money
+    assert 0.1 < low / plan.energy_kwh < high / plan.energy_kwh < 0.5
+    mended = budget.plan(*SMALL, device="laptop", pue=2)
+    assert mended.energy_kwh == pytest.approx(2 * plan.energy_kwh)
 
 
 # --- the constants

@@ -332,6 +332,19 @@ def test_operations_within_5_and_memory_within_25_percent_of_xla(step):
     assert rule < 0.95 * step["flop"], "else the rule of thumb would do"
 
 
+@pytest.mark.parametrize("step", XLA["held_out"], ids=lambda s: s["size"])
+def test_steps_that_the_constants_were_not_set_on_are_within_the_same_bounds(step):
+    config, batch_size = shape_of(step)
+    assert step["size"] not in {one["size"] for one in MEASURED}
+    assert (config.context_length, batch_size) == (step["context_length"], step["batch_size"])
+    assert sum(cost.gpt_parameters(config).values()) == step["parameters"]
+    assert sum(cost.step_flops(config, batch_size).values()) == pytest.approx(
+        step["flop"], rel=0.05
+    )
+    needed = sum(cost.step_memory(config, batch_size).values())
+    assert needed == pytest.approx(step["held_bytes"] + step["temporary_bytes"], rel=0.25)
+
+
 def test_checkpointing_takes_more_operations_and_keeps_less():
     (step,) = (step for step in XLA["steps"] if step["checkpointing"])
     config, batch_size = shape_of(step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import math
@@ -101,12 +100,14 @@ def table():
     return json.loads(FILE.read_text("utf-8"))
 
 
-def digest(content):
-    written = json.dumps(content, sort_keys=True).encode()
-    return hashlib.blake2b(written, digest_size=16).hexdigest()
+def test_a_digest_knows_another_content_and_not_another_order():
+    assert scaling.digest({"a": 1, "b": [2]}) == scaling.digest({"b": [2], "a": 1})
+    assert scaling.digest({"a": 1}) != scaling.digest({"a": 1.5})
+    assert len(scaling.digest([])) == 32
 
 
-def test_there_are_enough_runs_and_none_repeats_the_text(table):
+def test_there_are_enough_runs_and_none_draws_more_bytes_than_there_are(table):
+    """Not that no byte comes twice: windows are drawn with replacement."""
     runs = table["runs"]
     assert len({row["parameters"] for row in runs}) >= 8
     assert len({row["tokens"] for row in runs}) >= 3
@@ -114,8 +115,8 @@ def test_there_are_enough_runs_and_none_repeats_the_text(table):
 
 
 def test_the_band_rests_on_the_small_runs_and_the_larger_run_on_the_band(table):
-    assert table["band"]["runs_digest"] == digest(table["runs"])
-    assert table["larger"]["band_digest"] == digest(table["band"])
+    assert table["band"]["runs_digest"] == scaling.digest(table["runs"])
+    assert table["larger"]["band_digest"] == scaling.digest(table["band"])
     assert table["date"] <= table["band"]["date"] <= table["larger"]["began"]
     assert table["larger"]["parameters"] == table["band"]["parameters"]
     assert table["larger"]["parameters"] > 2 * max(row["parameters"] for row in table["runs"])
@@ -160,6 +161,49 @@ def test_the_script_keeps_the_order(script, table):
         with pytest.raises(SystemExit, match=words):
             stage()
         assert json.loads(script.FILE.read_text()) == before
+
+
+class FakeTrainer:
+    """Answers like a run, at once."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def run(self, tokens, seed, peak=None):
+        return {"embed_dim": self.width, "tokens": tokens, "seed": seed, "learning_rate": peak,
+                "bits_per_byte": 2.25}  # fmt: skip
+
+
+def test_what_is_tried_afterwards_replaces_what_was_and_nothing_else(script, table, monkeypatch):
+    monkeypatch.setattr(script, "Trainer", FakeTrainer)
+    script.FILE.write_text(json.dumps(table))
+    script.after()
+    found = json.loads(script.FILE.read_text())
+    (row,) = found["after"]
+    assert row["bits_per_byte"] == 2.25 and row["learning_rate"] == script.AFTER[0]
+    assert (row["embed_dim"], row["tokens"]) == script.LARGER
+    assert row["date"] > table["larger"]["date"]
+    assert {**found, "after": None} == {**table, "after": None}
+
+
+def test_the_intervals_hold_the_law_and_are_of_these_runs(script, table, monkeypatch):
+    law = scaling.Law(**table["law"])
+    flop = 6 * table["larger"]["parameters"] * table["larger"]["tokens"]
+    values = {name: getattr(law, name) for name in ("e", "alpha", "beta")}
+    values |= dict(zip(("best_parameters", "best_tokens"), law.best(flop), strict=True))
+    for name, value in values.items():
+        low, high = table["intervals"][name]
+        assert low < value < high, name
+    monkeypatch.setattr(script, "DRAWS", 2)
+    script.FILE.write_text(json.dumps(table))
+    script.intervals()
+    found = json.loads(script.FILE.read_text())
+    assert found["intervals"]["draws"] == 2
+    for name in values:
+        low, high = found["intervals"][name]
+        widest = table["intervals"][name]
+        assert widest[0] / 2 < low <= high < widest[1] * 2, name
+    assert {**found, "intervals": None} == {**table, "intervals": None}
 
 
 def test_the_size_of_the_larger_model_is_known_before_it_exists(script, table):
