@@ -75,7 +75,8 @@ class Board:
         address = (
             self.url + path.lstrip("/") + ("?" + urllib.parse.urlencode(query) if query else "")
         )
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback
+        with straight.open(address, timeout=20) as answer:
             body = answer.read()
         text = (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode("utf-8")
         try:
@@ -83,8 +84,14 @@ class Board:
         except ValueError:
             return text
 
-    def wait_for(self, path: str, seconds: float = 30, **query: str) -> Any:
-        """`ask`, again and again until the answer is not empty: the server reads in the background.
+    def wait_for(self, path: str, seconds: float = 30, at_least: int = 1, **query: str) -> Any:
+        """`ask`, again and again until there is enough: the server reads in the background.
+
+        Args:
+            path: as for `ask`.
+            seconds: to wait at most.
+            at_least: the length that the answer must have.
+            query: as for `ask`.
 
         Raises:
             TimeoutError: nothing came in time.
@@ -92,16 +99,18 @@ class Board:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(urllib.error.HTTPError):
-                if found := self.ask(path, **query):
+                found = self.ask(path, **query)
+                if len(found) >= at_least:
                     return found
             time.sleep(0.1)
-        raise TimeoutError(f"TensorBoard has nothing at {path!r} after {seconds:g} s")
+        few = "nothing" if at_least == 1 else f"fewer than {at_least} entries"
+        raise TimeoutError(f"TensorBoard has {few} at {path!r} after {seconds:g} s")
 
     def show(self, height: int = HEIGHT) -> None:
         """The board in a frame, where the browser runs on this machine, or in Colab.
 
         A page that is not running could not fill the frame: recorded notebooks (COURSE_STILL) leave
-        it out.
+        it out. On a JupyterHub, whose browser is elsewhere, it says which address to open.
         """
         if os.environ.get("COURSE_STILL"):
             return
@@ -109,6 +118,11 @@ class Board:
             from google.colab import output
 
             output.serve_kernel_port_as_iframe(urllib.parse.urlsplit(self.url).port, height=height)
+            return
+        if hub := os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+            port = urllib.parse.urlsplit(self.url).port
+            print(f"TensorBoard runs where this kernel does. On a JupyterHub that has "
+                  f"jupyter-server-proxy, open {hub}proxy/{port}/ on the hub's address.")  # fmt: skip
             return
         from IPython.display import IFrame, display
 

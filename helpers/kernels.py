@@ -47,11 +47,42 @@ class Stop:
 
     line: int
     values: dict[str, str]
-    text: str  # what the cell printed once it was let go
+    text: str  # what the cell printed, before the stop and once it was let go
+    error: str = ""  # how it failed after the stop, if it did
 
 
 class Died(RuntimeError):
     """The kernel's process is no longer there."""
+
+
+class _Refused(RuntimeError):
+    """The debugger did not do what it was asked for."""
+
+
+class _Heard:
+    """What has been heard of one cell, message by message."""
+
+    def __init__(self, number: str) -> None:
+        self.number, self.text, self.error, self.count, self.ended = number, "", "", 0, False
+
+    def take(self, message: dict) -> None:
+        """Add what a message says, if it is about this cell."""
+        if message["parent_header"].get("msg_id") != self.number:
+            return
+        kind, content = message["msg_type"], message["content"]
+        self.count = content.get("execution_count") or self.count
+        if kind == "stream":
+            self.text += content["text"]
+        elif kind in ("execute_result", "display_data"):
+            self.text += content["data"].get("text/plain", "") + "\n"
+        elif kind == "error":
+            self.error = f"{content['ename']}: {content['evalue']}"
+        elif kind == "status":
+            self.ended = content["execution_state"] == "idle"
+
+    def reply(self) -> Reply:
+        """All of it."""
+        return Reply(self.text, self.error, self.count)
 
 
 class Kernel:
@@ -76,6 +107,7 @@ class Kernel:
                 return KernelSpec(argv=argv, display_name=kernel_name, language="python")
 
         self._manager = KernelManager(kernel_spec_manager=ThisPython())
+        self._closed = False
         self._environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
         self._client: Any = None
         self._start()
@@ -111,28 +143,15 @@ class Kernel:
         Raises:
             Died: the kernel ended meanwhile, or before.
             TimeoutError: the cell takes longer.
+            ValueError: it was closed.
         """
         self._alive()
-        return self._listen(self._client.execute(code), seconds, until or (lambda text: False))
-
-    def _listen(self, number: str, seconds: float, until: Callable[[str], bool]) -> Reply:
-        text, error, count = "", "", 0
+        heard = _Heard(self._client.execute(code))
         for message in self._messages(seconds):
-            if message["parent_header"].get("msg_id") != number:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            count = content.get("execution_count") or count
-            if kind == "stream":
-                text += content["text"]
-            elif kind in ("execute_result", "display_data"):
-                text += content["data"].get("text/plain", "") + "\n"
-            elif kind == "error":
-                error = f"{content['ename']}: {content['evalue']}"
-            if kind == "status" and content["execution_state"] == "idle":
+            heard.take(message)
+            if heard.ended or (until is not None and until(heard.text)):
                 break
-            if until(text):
-                break
-        return Reply(text, error, count)
+        return heard.reply()
 
     def _messages(self, seconds: float) -> Iterator[dict]:
         end = time.monotonic() + seconds
@@ -143,12 +162,22 @@ class Kernel:
                 self._alive()
         raise TimeoutError(f"the cell did not end in {seconds:g} s")
 
+    def _open(self) -> None:
+        if self._closed:
+            raise ValueError("this kernel is closed: start another with kernels.Kernel()")
+
     def _alive(self) -> None:
+        self._open()
         if not self._manager.is_alive():
             raise Died("the kernel has died; restart() gives another, without its variables")
 
     def restart(self) -> None:
-        """What the button with the round arrow does: another process, and nothing is left."""
+        """What the button with the round arrow does: another process, and nothing is left.
+
+        Raises:
+            ValueError: it was closed.
+        """
+        self._open()
         if self._manager.is_alive():
             self._manager.restart_kernel(now=True)
             self._connect()
@@ -156,9 +185,15 @@ class Kernel:
             self._start()
 
     def kill(self) -> None:
-        """End its process at once (SIGKILL, where there are signals), with no chance to save."""
+        """End its process at once (SIGKILL, where there are signals), with no chance to save.
+
+        Raises:
+            Died: it had ended already.
+            ValueError: it was closed.
+        """
         import psutil
 
+        self._alive()
         psutil.Process(self.pid).kill()
         end = time.monotonic() + SECONDS
         while self._manager.is_alive() and time.monotonic() < end:
@@ -166,6 +201,7 @@ class Kernel:
 
     def close(self) -> None:
         """End it; closing twice does no harm."""
+        self._closed = True
         if self._manager.has_kernel:
             self._client.stop_channels()
             self._manager.shutdown_kernel(now=True)
@@ -198,7 +234,7 @@ class Kernel:
                 break
         answer = reply["content"]
         if not answer.get("success", True):
-            raise RuntimeError(f"the debugger refused {command}: {answer.get('message')}")
+            raise _Refused(f"the debugger refused {command}: {answer.get('message')}")
         return answer.get("body") or {}
 
     def stop_at(self, code: str, line: int, names: Sequence[str]) -> Stop:
@@ -210,33 +246,50 @@ class Kernel:
             names: expressions to work out there.
 
         Raises:
-            ValueError: the cell has no such line.
-            TimeoutError: the cell did not come past the line.
+            ValueError: the cell has no such line, ends before it, or an expression cannot be
+                worked out there (the cell has run to its end then).
+            Died: the kernel ended meanwhile, or before.
+            TimeoutError: the cell takes longer than a minute.
         """
         if not 1 <= line <= len(code.splitlines()):
             raise ValueError(f"the cell has lines 1 to {len(code.splitlines())}, not {line}")
+        self._alive()
+        values, failed = {}, ""
         with self._attached():
             path = self._debug("dumpCell", code=code)["sourcePath"]
             self._debug("setBreakpoints", source={"path": path}, sourceModified=False,
                         breakpoints=[{"line": line}])  # fmt: skip
             self._debug("configurationDone")
-            number = self._client.execute(code)
-            thread = self._stopped()
+            heard = _Heard(self._client.execute(code))
+            thread = self._stopped(heard, line)
             frames = self._debug("stackTrace", threadId=thread, startFrame=0, levels=1)
             frame = frames["stackFrames"][0]
-            values = {
-                name: self._debug("evaluate", expression=name, frameId=frame["id"],
-                                  context="repl")["result"]
-                for name in names
-            }  # fmt: skip
+            for name in names:
+                try:
+                    values[name] = self._debug("evaluate", expression=name, frameId=frame["id"],
+                                               context="repl")["result"]  # fmt: skip
+                except _Refused as problem:
+                    failed = failed or f"{name!r} cannot be worked out at line {line}: {problem}"
+            # Without breakpoints, so that a line in a loop does not stop it again.
+            self._debug("setBreakpoints", source={"path": path}, sourceModified=False,
+                        breakpoints=[])  # fmt: skip
             self._debug("continue", threadId=thread)
-            reply = self._listen(number, SECONDS, lambda text: False)
-        return Stop(frame["line"], values, reply.text)
+            for message in self._messages(SECONDS):
+                heard.take(message)
+                if heard.ended:
+                    break
+        if failed:
+            raise ValueError(failed)
+        return Stop(frame["line"], values, heard.text, heard.error)
 
-    def _stopped(self) -> int:
+    def _stopped(self, heard: _Heard, line: int) -> int:
         """The thread that stopped."""
         for message in self._messages(SECONDS):
+            heard.take(message)
             content = message["content"]
             if message["msg_type"] == "debug_event" and content.get("event") == "stopped":
                 return content["body"]["threadId"]
+            if heard.ended:
+                how = f"failed ({heard.error})" if heard.error else "ended"
+                raise ValueError(f"the cell {how} without coming to line {line}")
         raise AssertionError("unreachable: _messages raises TimeoutError")

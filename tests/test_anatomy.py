@@ -15,7 +15,7 @@ from tools import notebooks
 
 PATHS = notebooks.find()
 MACHINE = re.compile(
-    r"(?<![\w.:/])/(?:work|root|tmp|home|Users|opt|mnt|var)/[\w./-]+|[A-Z]:\\Users"
+    r"(?<![\w.:/])/(?:work|root|tmp|home|Users|opt|mnt|var)/[\w./-]+|[A-Z]:\\Users|site-packages/"
 )
 PROCESSOR = re.compile(r"\b(Xeon|EPYC|Ryzen|Core\(TM\)|Apple M\d)\b")
 LONGEST_CELL, LONGEST_LINE, LARGEST = 25, 88, 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import types
@@ -14,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
+from tensorboard.plugins import projector
 
 from helpers import boards
 from tests.test_browser import QUIET, find_browser
@@ -32,7 +32,12 @@ def logs(tmp_path_factory):
     with tf.summary.create_file_writer(str(folder / "run")).as_default():
         for step, loss in enumerate(LOSSES):
             tf.summary.scalar("the_loss", loss, step)
+            tf.summary.histogram("the_weights", np.linspace(-1, 1, 50) * loss, step)
         tf.summary.graph(call.graph)
+    np.savetxt(folder / "vectors.tsv", np.eye(6, 4), delimiter="\t")
+    config = projector.ProjectorConfig()
+    config.embeddings.add(tensor_name="the_cloud", tensor_path="vectors.tsv")
+    projector.visualize_embeddings(str(folder), config)
     return folder
 
 
@@ -57,6 +62,12 @@ def test_only_this_machine_reaches_it_and_it_has_no_child(board):
     listening = [c.laddr for c in me.net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert [at.ip for at in listening if at.port == port] == ["127.0.0.1"]
     assert not [child for child in me.children() if "tensorboard" in " ".join(child.cmdline())]
+
+
+def test_the_projector_has_the_cloud(board):
+    [run] = board.wait_for("/data/plugin/projector/runs")
+    [cloud] = board.ask("/data/plugin/projector/info", run=run)["embeddings"]
+    assert (cloud["tensorName"], cloud["tensorPath"]) == ("the_cloud", "vectors.tsv")
 
 
 def test_what_is_not_there_is_told(board):
@@ -141,6 +152,12 @@ def test_a_browser_shows_the_scalars_and_the_graph(board):
         titles = " ".join(page.locator("g.node text").all_text_contents())
         assert "small" in titles or "lookforme" in titles, titles
         assert page.get_by_text("Graph visualization failed").count() == 0
+        page.goto("about:blank")
+        page.goto(f"{board.url}#histograms")
+        page.get_by_text("the_weights").first.wait_for(timeout=60_000)
+        hills = page.locator("vz-histogram-timeseries path.outline")
+        hills.first.wait_for(state="attached", timeout=60_000)
+        assert hills.count() >= len(LOSSES), "a hill for each step"
         outside = [
             url for url in asked if not url.startswith((board.url, "about:", "data:", "blob:"))
         ]
@@ -149,5 +166,34 @@ def test_a_browser_shows_the_scalars_and_the_graph(board):
 
 
 def test_answers_are_json_or_text(board):
-    assert json.dumps(board.ask("/data/environment"))
-    assert np.isscalar(board.ask("/data/environment")["version"])
+    from tensorboard import version
+
+    assert board.ask("/data/environment")["version"] == version.VERSION
+    assert "<html" in board.ask("/").lower()
+
+
+def test_a_proxy_is_not_asked(board, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "run" in board.ask("/data/runs")
+
+
+def test_it_waits_until_there_is_enough(board):
+    series = {"run": "run", "tag": "the_loss"}
+    assert len(board.wait_for("/data/plugin/scalars/scalars", at_least=3, **series)) == 3
+    with pytest.raises(TimeoutError, match="fewer than 4"):
+        board.wait_for("/data/plugin/scalars/scalars", seconds=0.3, at_least=4, **series)
+
+
+def test_on_a_hub_it_says_where_to_look(board, monkeypatch, capsys):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    monkeypatch.delenv("COURSE_STILL", raising=False)
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    board.show()
+    port = board.url.rsplit(":", 1)[1].strip("/")
+    assert f"/user/ada/proxy/{port}/" in capsys.readouterr().out and not shown

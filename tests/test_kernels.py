@@ -70,6 +70,33 @@ def test_the_debugger_stops_and_looks_and_goes_on(kernel):
     assert kernel.run("y").text == "2\n", "after the debugger it is a kernel as before"
 
 
+def test_what_is_printed_before_the_stop_and_an_error_after_it_are_told(kernel):
+    stop = kernel.stop_at("print('early')\nx = 1\nprint('late')\nx / 0", 3, ["x"])
+    assert (stop.line, stop.values, stop.text) == (3, {"x": "1"}, "early\nlate\n")
+    assert stop.error == "ZeroDivisionError: division by zero"
+
+
+def test_a_loop_is_stopped_once(kernel):
+    stop = kernel.stop_at("for i in range(3):\n    j = i\nprint(j)", 2, ["i"])
+    assert stop.values == {"i": "0"} and stop.text == "2\n"
+
+
+def test_a_name_that_is_not_there_is_told_and_the_cell_goes_on(kernel):
+    with pytest.raises(ValueError, match=r"'nosuch' cannot be worked out at line 2"):
+        kernel.stop_at("gone_on = 1\ngone_on += 1", 2, ["gone_on", "nosuch"])
+    assert kernel.run("gone_on").text == "2\n"
+
+
+@pytest.mark.parametrize(
+    "code, how",
+    [("1 / 0\nx = 1", r"failed \(ZeroDivisionError"), ("for i in []:\n    x = 1", "ended")],
+)
+def test_a_cell_that_never_comes_to_the_line_is_told_at_once(kernel, code, how):
+    with pytest.raises(ValueError, match=f"the cell {how}.* line 2"):
+        kernel.stop_at(code, 2, [])
+    assert kernel.run("1").text == "1\n"
+
+
 @pytest.mark.parametrize("line", [0, 3])
 def test_a_breakpoint_outside_the_cell_is_refused(kernel, line):
     with pytest.raises(ValueError, match=f"lines 1 to 2, not {line}"):
@@ -110,3 +137,6 @@ def test_nothing_is_left_when_it_is_closed():
         assert process in psutil.Process().children()
     assert not process.is_running()
     made.close()
+    for use in (lambda: made.run("1"), made.restart, made.kill, lambda: made.stop_at("1", 1, [])):
+        with pytest.raises(ValueError, match=r"closed: start another"):
+            use()

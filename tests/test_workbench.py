@@ -96,6 +96,31 @@ def test_it_holds_what_the_course_names_and_serves_every_need():
     assert len(reddit) == 2 and {row["kind"] for row in reddit} == {"community"}
 
 
+SINCE = re.compile(r"(?P<name>[^;()]+) \((?P<year>\d{4})\)")
+
+
+def too_old(rows):
+    """Sets that are said to have come since and are no younger, or have no year."""
+    for row in rows:
+        for entry in filter(None, row["since"].split("; ")):
+            found = SINCE.fullmatch(entry)
+            if not found or int(found["year"]) <= int(row["year"]):
+                yield f"{row['name']} ({row['year']}): {entry}"
+
+
+def test_what_has_come_since_is_younger():
+    rows = read()
+    assert list(too_old(rows)) == []
+    years = {row["name"]: row["year"] for row in rows}
+    for row in rows:
+        for found in SINCE.finditer(row["since"]):
+            name = found["name"].removeprefix("; ").strip()
+            assert years.get(name, found["year"]) == found["year"], f"two years for {name}"
+    rows[0].update(name="New", year="2017", since="Old (2009)")
+    rows[1].update(name="New", year="2017", since="Undated")
+    assert len(list(too_old(rows))) == 2
+
+
 def test_the_classic_sets_name_what_has_come_since():
     rows = {row["name"]: row for row in read()}
     for name in ("IMDB reviews", "CIFAR-10", "MNIST", "GLUE", "MMLU", "The Pile"):
