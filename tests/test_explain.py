@@ -281,6 +281,9 @@ def test_integrated_gradients_of_a_power_are_taken_in_the_middles():
     x = np.array([[[2.0]]])
     found = explain.integrated_gradients(gradient, x, 0.0, steps=2)
     assert np.allclose(found, 2 * (3 * 0.5**2 + 3 * 1.5**2) / 2)
+    many = explain.integrated_gradients(gradient, np.array([[[2.0]], [[1.0]]]), 0.0, steps=70)
+    one = [((np.arange(70) + 0.5) / 70 * end) ** 2 * 3 for end in (2.0, 1.0)]
+    assert np.allclose(many[:, 0, 0], [2 * one[0].mean(), one[1].mean()]), "in several calls"
     with pytest.raises(ValueError, match="steps is 0"):
         explain.integrated_gradients(gradient, x, 0.0, steps=0)
 

@@ -88,3 +88,31 @@ def test_switching_several_heads_off_gives_their_averages(nb):
     assert (changed[:, 0] == -average[0]).all() and (changed[:, 2] == -average[2]).all()
     assert (changed[:, 1] == 7).all()
     assert (edits["block_0.heads"](np.zeros((1, 3, 5, 4)))[:, 1] == average[1]).all()
+
+
+def test_numbers_are_mixed_within_each_word(nb):
+    put(nb, EMBED_DIM=6)
+    vectors = np.random.default_rng(0).random((2, 3, 6))
+    found = nb.mixed(vectors)
+    assert np.array_equal(np.sort(found), np.sort(vectors)) and (found != vectors).any()
+
+
+def test_always_the_more_frequent_label_of_unseen_rows(nb):
+    put(nb, learn=np.array([True, True, False, False, False, False]))
+    assert nb.always(np.array([1, 1, 1, 0, 0, 0])) == 0.75
+    assert nb.always(np.array([0, 0, 1, 1, 1, 1])) == 1.0
+
+
+def test_a_patch_wins_what_the_place_carries(nb):
+    """All comes in at the changed word, and only the last place is read."""
+    config = nb.gpt.GPTConfig(12, context_length=4, num_layers=1, num_heads=2, embed_dim=8)
+    nb.keras.utils.set_random_seed(1)
+    model = nb.gpt.GPT(config)
+    clean, corrupt = np.array([[5, 1, 2]]), np.array([[6, 1, 2]])
+    put(nb, model=model, clean=clean, corrupt=corrupt, pairs=[0], wanted=[5], unwanted=[6])
+    high, low, run = nb.preferences()
+    assert np.isclose(high, np.subtract(*model(clean)[0, -1].numpy()[[5, 6]]), atol=1e-5)
+    won = nb.raised("embed", run, low)
+    assert won.shape == (3,) and np.isclose(won[0], high - low, atol=1e-5)
+    assert np.allclose(won[1:], 0, atol=1e-5), "those places held the same in both runs"
+    assert np.isclose(nb.raised("block_0", run, low)[-1], high - low, atol=1e-5)
