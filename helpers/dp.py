@@ -3,6 +3,10 @@
 DP-SGD (Abadi et al. 2016) with Poisson sampling, as its accounting assumes: each example is in a step
 with the same probability, whatever the others are, so that a step may have many or none. The
 accounting is that of Google's dp-accounting. Per-example gradients need TensorFlow.
+
+For teaching, not for real secrets: the noise is drawn by NumPy's PCG64, which is no cryptographic
+generator, and added in floating point, whose gaps give a little of it away (Mironov 2012). The epsilon
+is that of one training; choosing its settings or a vocabulary on the same data is not in it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ HEADER = struct.Struct(">8sBBII16s7sI")
 TAG = 16
 CHUNK = 64 * 1024
 LOG2_N, BLOCKS, LANES = 15, 8, 1  # scrypt: 32 MiB and about a tenth of a second
-MAX_LOG2_N, MAX_BLOCKS, MAX_LANES, MAX_CHUNK = 20, 16, 4, 1 << 24  # a file must not ask for more
+MAX_LOG2_N, MAX_BLOCKS, MAX_LANES, MAX_CHUNK = 18, 16, 4, 1 << 24  # a file must not ask for more
 SUFFIX = ".vault"
 
 
@@ -69,25 +69,30 @@ class _Header:
 
 
 def encrypt_file(
-    path: str | os.PathLike, passphrase: str, to: str | os.PathLike | None = None
-) -> Path:
+    path: str | os.PathLike, passphrase: str, to: str | os.PathLike | None = None, *,
+    overwrite: bool = False,
+) -> Path:  # fmt: skip
     """Encrypt a file. The plain file is left where it is: deleting it is for you to decide.
 
     Args:
         path: the plain file, of any size; it is read chunk by chunk.
-        passphrase: at least 8 characters. Its strength is that of the whole.
+        passphrase: at least 8 characters, and not one of them repeated. Its strength is that of the
+            whole.
         to: the encrypted file; the plain file's name and ".vault" unless given.
+        overwrite: whether a file that is there already may be replaced.
 
     Returns:
         where the encrypted file is. It appears whole or not at all.
 
     Raises:
-        ValueError: the passphrase is short, or both files are one.
+        ValueError: the passphrase is no text or too simple, or both files are one.
+        FileExistsError: the encrypted file is there already.
         OSError: a file cannot be read or written.
     """
     source = Path(path)
     target = Path(to) if to is not None else source.with_name(source.name + SUFFIX)
-    _check(passphrase, source, target)
+    _check_new(passphrase)
+    _check_target(source, target, overwrite)
     header = _Header(LOG2_N, BLOCKS, LANES, os.urandom(16), os.urandom(7), CHUNK)
     cipher = _cipher(passphrase, header)
     with (
@@ -105,25 +110,33 @@ def decrypt_bytes(path: str | os.PathLike, passphrase: str) -> bytes:
     """What an encrypted file holds, in memory only: nothing plain is written to a disk.
 
     Raises:
+        ValueError: the passphrase is no text.
         VaultError: as `decrypt_file`.
     """
+    _check_text(passphrase)
     return b"".join(_opened(Path(path), passphrase))
 
 
-def decrypt_file(path: str | os.PathLike, passphrase: str, to: str | os.PathLike) -> Path:
+def decrypt_file(
+    path: str | os.PathLike, passphrase: str, to: str | os.PathLike, *, overwrite: bool = False
+) -> Path:
     """Decrypt a file to another. Everything is verified before the first plain byte is written.
 
     Args:
         path: what `encrypt_file` made.
         passphrase: the one it was made with.
         to: the plain file. It appears whole or not at all.
+        overwrite: whether a file that is there already may be replaced.
 
     Raises:
+        ValueError: the passphrase is no text, or both files are one.
+        FileExistsError: the plain file is there already.
         VaultError: another passphrase, or a file that was changed, cut off or put together.
         OSError: a file cannot be read or written.
     """
     source, target = Path(path), Path(to)
-    _check(passphrase, source, target)
+    _check_text(passphrase)
+    _check_target(source, target, overwrite)
     for _ in _opened(source, passphrase):
         pass  # a first reading: a file that fails in its last chunk leaves nothing plain behind
     with runtime.write_atomically(target) as part, open(part, "wb") as plain:
@@ -181,11 +194,27 @@ def _cipher(passphrase: str, header: _Header):
     return AESGCM(key.derive(passphrase.encode("utf-8")))
 
 
-def _check(passphrase: str, source: Path, target: Path) -> None:
-    if not isinstance(passphrase, str) or len(passphrase) < 8:
-        raise ValueError(  # never with the passphrase in it: errors end in logs
-            "the passphrase is too short or no text; take 8 characters or more, better five words "
-            "drawn at random"
+def _check_text(passphrase: str) -> None:
+    if not isinstance(passphrase, str) or not passphrase:  # never with it: errors end in logs
+        raise ValueError(
+            f"the passphrase is no text or empty (a {type(passphrase).__name__}): give the text that "
+            "the file was encrypted with"
         )
+
+
+def _check_new(passphrase: str) -> None:
+    simple = not isinstance(passphrase, str) or len(passphrase) < 8 or len(set(passphrase)) == 1
+    if simple:
+        raise ValueError(
+            "the passphrase is no text, too short, or one character repeated; take 8 characters or "
+            "more, better five words drawn at random"
+        )
+
+
+def _check_target(source: Path, target: Path, overwrite: bool) -> None:
     if source.resolve() == target.resolve():
         raise ValueError(f"{target.name} would overwrite what is read; give another name")
+    if target.exists() and not overwrite:
+        raise FileExistsError(
+            f"{target.name} is there already: give another name, or overwrite=True to replace it"
+        )

@@ -54,9 +54,9 @@ def refused(path, passphrase=PASSPHRASE):
 def test_what_went_in_comes_out(tmp_path, content):
     plain = tmp_path / "any"
     plain.write_bytes(content)
-    sealed = vault.encrypt_file(plain, PASSPHRASE)
+    sealed = vault.encrypt_file(plain, PASSPHRASE, overwrite=True)
     assert vault.decrypt_bytes(sealed, PASSPHRASE) == content
-    back = vault.decrypt_file(sealed, PASSPHRASE, tmp_path / "back")
+    back = vault.decrypt_file(sealed, PASSPHRASE, tmp_path / "back", overwrite=True)
     assert back.read_bytes() == content
     assert sealed.stat().st_size == vault.HEADER.size + len(content) + 16 * max(
         1, -(-len(content) // 16)
@@ -86,7 +86,7 @@ def test_another_passphrase_is_refused(sealed):
 def test_every_flipped_bit_is_refused(sealed):
     raw = sealed.read_bytes()
     for at in range(len(raw)):
-        for bit in (0, 7):
+        for bit in range(8):
             changed = bytearray(raw)
             changed[at] ^= 1 << bit
             with pytest.raises(vault.VaultError):
@@ -141,7 +141,7 @@ def test_files_that_are_none(tmp_path, content, said):
     assert said in refused(path)
 
 
-@pytest.mark.parametrize("passphrase", ["", "tiny-pw", None, b"bytes are not it"])
+@pytest.mark.parametrize("passphrase", ["", "tiny-pw", "aaaaaaaaaaaa", None, b"bytes are not it"])
 def test_a_bad_passphrase_is_refused_without_being_repeated(tmp_path, passphrase):
     plain = tmp_path / "plain"
     plain.write_bytes(SECRET)
@@ -151,11 +151,38 @@ def test_a_bad_passphrase_is_refused_without_being_repeated(tmp_path, passphrase
     assert [file.name for file in tmp_path.iterdir()] == ["plain"]
 
 
+@pytest.mark.parametrize("passphrase", ["", None, b"bytes are not it"])
+def test_a_passphrase_that_is_no_text_opens_nothing(sealed, tmp_path, passphrase):
+    for ask in (
+        lambda: vault.decrypt_bytes(sealed, passphrase),
+        lambda: vault.decrypt_file(sealed, passphrase, tmp_path / "plain.csv"),
+    ):
+        with pytest.raises(ValueError, match="passphrase is no text"):
+            ask()
+    assert not (tmp_path / "plain.csv").exists()
+
+
+def test_a_file_that_is_there_is_kept_unless_told_otherwise(sealed, tmp_path):
+    there = tmp_path / "there"
+    there.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        vault.encrypt_file(tmp_path / "letters.csv", PASSPHRASE, to=there)
+    with pytest.raises(FileExistsError, match="there is there already"):
+        vault.decrypt_file(sealed, PASSPHRASE, there)
+    assert there.read_bytes() == b"mine"
+    before = sealed.read_bytes()
+    with pytest.raises(FileExistsError):
+        vault.encrypt_file(tmp_path / "letters.csv", PASSPHRASE)
+    assert sealed.read_bytes() == before
+    vault.decrypt_file(sealed, PASSPHRASE, there, overwrite=True)
+    assert there.read_bytes() == SECRET
+
+
 def test_it_does_not_overwrite_what_it_reads(tmp_path):
     plain = tmp_path / "plain"
     plain.write_bytes(SECRET)
     with pytest.raises(ValueError, match="overwrite"):
-        vault.encrypt_file(plain, PASSPHRASE, to=tmp_path / "." / "plain")
+        vault.encrypt_file(plain, PASSPHRASE, to=tmp_path / "." / "plain", overwrite=True)
     assert plain.read_bytes() == SECRET
 
 
