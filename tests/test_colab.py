@@ -83,7 +83,7 @@ def test_every_course_dependency_is_in_the_colab_list_or_not_needed_there():
     has = {line.split("==")[0].strip() for line in (ROOT / "tests/colab.txt").open()
            if not line.startswith("#")}  # fmt: skip
     runs_notebooks = {"jupyterlab", "papermill", "nbval"}
-    installed_where_used = {"datasketch", "dp-accounting", "jiwer", "rouge-score", "sacrebleu"}
+    installed_where_used = {"datasketch", "jiwer", "rouge-score", "sacrebleu"}
     assert needed - has == runs_notebooks | installed_where_used
     cells = "".join(path.read_text("utf-8") for path in notebooks.find())
     for name in installed_where_used:
