@@ -3,8 +3,8 @@
 python slurm/train.py --steps 200 --place runs/first                      one process
 sbatch slurm/train.sbatch slurm/train.py --steps 100000 --place runs/large     a cluster
 
-The loop is that of notebook 22 around the GPT of notebook 09. The folder --place must be one that all
-machines see.
+A loop of its own around the GPT of notebook 09: each worker takes its part of the batch, and the
+optimizer adds up. The folder --place must be one that all machines see.
 """
 
 from __future__ import annotations

@@ -155,12 +155,9 @@ def test_its_size_is_bounded(path):
 
 
 def test_budgets_were_met_when_it_was_recorded(book):
-    """In seconds of the machine for which they were set; `slowness`: how much longer this one took."""
     about = book.metadata.course
-    slowness = about.get("slowness", 1.0)
-    assert 1 <= slowness < 4, "too slow a machine to judge a notebook by"
-    assert about.sample_seconds / slowness <= 60, "at most 60 s on the sample"
-    assert about.seconds / slowness <= 180, "at most 3 minutes on real data"
+    assert about.sample_seconds <= 60, "at most 60 s on the sample"
+    assert about.seconds <= 180, "at most 3 minutes on real data"
 
 
 def test_nothing_was_edited_after_recording(book):

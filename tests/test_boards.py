@@ -23,7 +23,7 @@ LOSSES = [2.5, 1.25, 0.625]
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
-    """Scalars and both kinds of graph, as notebook 20 logs them."""
+    """Scalars and both kinds of graph, as Keras logs them."""
     folder = tmp_path_factory.mktemp("logs")
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(3, "relu", name="lookforme")], name="small"

@@ -128,12 +128,3 @@ def test_other_parameters_run_too(number, parameters, tmp_path):
     injected = [c for c in nbformat.read(out, as_version=4).cells
                 if "injected-parameters" in c.metadata.get("tags", [])]  # fmt: skip
     assert f"SEED = {parameters['SEED']}" in injected[0].source
-
-
-def test_slowness_is_a_multiple_of_the_reference_and_never_below_one(monkeypatch):
-    clock = iter([0.0, 9.0, 10.0, 21.0])
-    monkeypatch.setattr(notebooks.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(notebooks.subprocess, "run", lambda *_, **__: None)
-    assert notebooks.slowness() == 2.0  # the quicker of 9 and 11 s
-    clock = iter([0.0, 1.0, 2.0, 3.5])
-    assert notebooks.slowness() == 1.0

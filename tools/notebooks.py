@@ -6,9 +6,7 @@ python -m tools.notebooks pages            the generated lines only: headers, RE
 
 Each notebook runs alone, in a kernel of this environment, in papermill. `record` runs it twice: once
 on the sample, which is measured and thrown away, and once on the real data where the mirror has them
-(COURSE_DATA), whose outputs are kept. Beside the seconds it keeps how slow the machine was, since the
-same two cores may be half as fast on another day: how long TensorFlow's import took, as a multiple of
-the 4.5 s that the budgets were set with.
+(COURSE_DATA), whose outputs are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -43,7 +40,6 @@ NEXT = re.compile(r"<!-- next -->.*?<!-- end -->", re.S)
 README = ROOT / "README.md"
 README_MAP = re.compile(r"<!-- map -->.*?<!-- end -->", re.S)
 README_TABLE = re.compile(r"<!-- course -->.*?<!-- end -->", re.S)
-IMPORT_SECONDS = 4.5  # TensorFlow's import on the machine for which the budgets were set
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,6 @@ def _record_one(path: Path) -> Run:
             "sample_seconds": round(sample.seconds, 1),
             "sample_memory_mb": round(sample.memory_mb),
             "cores": runtime.cores(),
-            "slowness": slowness(),
             "source": _source(book),
         }
         found = _own_results(home / "results.json")
@@ -164,16 +159,6 @@ def _record_one(path: Path) -> Run:
         _write(path, clean(book, measured))
         _merge_results(path.name[:2], found)
     return final
-
-
-def slowness() -> float:
-    """How many times the reference seconds this machine takes for the same work now, at least 1."""
-    command, took = [sys.executable, "-c", "import tensorflow"], []
-    for _ in range(2):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        took.append(time.perf_counter() - began)
-    return max(1.0, round(min(took) / IMPORT_SECONDS, 2))
 
 
 def clean(book: nbformat.NotebookNode, measured: dict) -> nbformat.NotebookNode:
