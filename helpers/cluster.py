@@ -39,8 +39,8 @@ TAIL = 15  # lines of a failed worker's log that the error shows
 ONE_WORKER = "import sys; from helpers import cluster; cluster.work(sys.argv[1])"
 ONE_SCRIPT = "import sys; from helpers import cluster; cluster.work_script(*sys.argv[1:])"
 GIVEN = ("rank", "num_workers", "folder", "strategy")  # what a function gets if it asks for it
-# TensorFlow and Keras look whether these are there, and load them whole; no worker needs them for that.
-NOT_NEEDED = ("jax", "sklearn")
+# Keras looks whether these are there, and loads them whole; no worker needs them for that.
+NOT_NEEDED = ("matplotlib", "pandas", "sklearn")
 
 
 class WorkerFailed(RuntimeError):
@@ -528,13 +528,13 @@ def work(folder: str) -> None:
     names = _names(folder)
     about = {"rank": rank, "num_workers": int(os.environ["COURSE_NUM_WORKERS"]), "folder": folder}
     if os.environ["COURSE_CONNECT"] == "1":
-        with _hidden(*NOT_NEEDED):
+        with _hidden("jax", *NOT_NEEDED):  # TensorFlow would load JAX
             import keras
             import tensorflow as tf
 
         about["strategy"] = tf.distribute.MultiWorkerMirroredStrategy()
     elif os.environ["KERAS_BACKEND"] != "tensorflow":  # asked for, so it will be used
-        with _hidden("sklearn", "tensorflow"), contextlib.suppress(ImportError):
+        with _hidden("tensorflow", *NOT_NEEDED), contextlib.suppress(ImportError):
             import keras
 
             # It looks for TensorFlow, to set its seed, and would load it, for seconds. Now it knows.
