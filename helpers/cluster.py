@@ -528,13 +528,14 @@ def work(folder: str) -> None:
     names = _names(folder)
     about = {"rank": rank, "num_workers": int(os.environ["COURSE_NUM_WORKERS"]), "folder": folder}
     if os.environ["COURSE_CONNECT"] == "1":
-        with _hidden("jax", *NOT_NEEDED):  # TensorFlow would load JAX
+        with runtime.uncollected(), _hidden("jax", *NOT_NEEDED):  # TensorFlow would load JAX
             import keras
             import tensorflow as tf
 
         about["strategy"] = tf.distribute.MultiWorkerMirroredStrategy()
     elif os.environ["KERAS_BACKEND"] != "tensorflow":  # asked for, so it will be used
-        with _hidden("tensorflow", *NOT_NEEDED), contextlib.suppress(ImportError):
+        hidden = _hidden("tensorflow", *NOT_NEEDED)
+        with runtime.uncollected(), hidden, contextlib.suppress(ImportError):
             import keras
 
             # It looks for TensorFlow, to set its seed, and would load it, for seconds. Now it knows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import html
 import importlib
 import logging
@@ -117,7 +118,7 @@ def start(profile: str | None = None, precision: str = "auto", seed: int = 0) ->
     """
     _check_arguments(profile, precision, seed)
     quiet()
-    with quiet_stderr():
+    with quiet_stderr(), uncollected():
         import keras
 
         found = probe(keras.backend.backend())
@@ -240,6 +241,25 @@ def quiet() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"tensorflow|keras\.src", category=UserWarning)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Import large packages without the garbage collector, and leave what they made out of it.
+
+    Their thousands of modules stay to the end. Python would look through them for garbage again and
+    again: for about a second while TensorFlow is imported, two when the process ends, and at each
+    full collection between. A package that is there already changes nothing.
+    """
+    count, enabled = len(sys.modules), gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if len(sys.modules) > count + 1000:
+            gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

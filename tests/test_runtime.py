@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -236,6 +237,34 @@ def test_what_was_held_back_is_shown_when_the_start_fails():
             raise ImportError("no framework")
     """)
     assert "the library said why" in done.stderr and "no framework" in done.stderr
+
+
+def test_what_the_framework_made_is_left_out_of_garbage_collection_and_garbage_is_not():
+    done = fresh("""
+        import gc
+        from helpers import runtime
+        runtime.start()
+        frozen = gc.get_freeze_count()
+        class Node: pass
+        node = Node(); node.me = node
+        runtime.start()
+        del node
+        print(frozen > 100_000, gc.isenabled(), gc.get_freeze_count() <= frozen, gc.collect() > 0)
+    """)
+    assert done.stdout.strip() == "True True True True", done.stdout + done.stderr
+
+
+def test_the_collector_stays_off_where_it_was_off():
+    gc.disable()
+    try:
+        with runtime.uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with pytest.raises(ImportError), runtime.uncollected():
+        raise ImportError("none")
+    assert gc.isenabled()
 
 
 def test_start_costs_little_beyond_the_framework():
