@@ -32,7 +32,8 @@ def functions() -> list[str]:
 
     from tools import notebooks
 
-    wanted = ("language_model", "batch", "losses_of", "prepare", "compiled_step", "measure")
+    wanted = ("language_model", "batch", "losses_of", "prepare", "compiled_step")
+    wanted += ("meeting", "measure")
     book = nbformat.read(notebooks.find("22")[0], as_version=4)
     found = {}
     for cell in book.cells:

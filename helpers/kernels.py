@@ -59,6 +59,23 @@ class _Refused(RuntimeError):
     """The debugger did not do what it was asked for."""
 
 
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Import in the block as if these packages were not installed.
+
+    Some packages load others only in case they are needed: papermill a client of Google's storage,
+    jsonschema (for nbformat) a grammar of web addresses. Both take seconds. A package that is there
+    already stays.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
 class _Heard:
     """What has been heard of one cell, message by message."""
 

@@ -119,7 +119,7 @@ def test_the_share_of_waiting_is_that_of_the_spans(nb):
 
 
 def test_dead_units_are_counted(nb):
-    nb.share_dead.__globals__["x_val"] = np.ones((3, 64), "float32")
+    nb.share_dead.__globals__["x_train"] = np.ones((3, 64), "float32")
     model = nb.classifier()
     layer = model.get_layer("features")
     kernel = layer.get_weights()[0]
@@ -183,6 +183,22 @@ def test_the_long_training_of_the_notebook_resumes_after_a_kill(book, tmp_path, 
     again = reply.text.count("is done")
     # Saved on the last step of an epoch, its end is told once more.
     assert again in (whole - resumed * whole // steps, whole - (resumed - 1) * whole // steps)
+
+
+def test_what_was_hidden_from_an_import_is_there_afterwards(monkeypatch):
+    import sys
+
+    from helpers import kernels
+
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with kernels.without("json", "colorsys"):
+        import json  # it was there already, and stays
+
+        with pytest.raises(ImportError):
+            import colorsys
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0) and sys.modules["json"] is json
 
 
 def test_the_stored_page_names_no_server(book):
