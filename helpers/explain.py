@@ -636,8 +636,9 @@ class Coloured:
         legend = f"▲ {html.escape(self.raises)} &nbsp; ▼ {html.escape(self.lowers)}"
         return (
             f'<div style="line-height:2.6;max-width:46em">{" ".join(spans)}<br>'
-            f"<small>{legend}; three marks: {MARKS[2]:.0%} of the strongest word's"
-            f" {self.largest:.2g} or more</small></div>"
+            f"<small>{legend} &nbsp; one, two, three marks: at least"
+            f" {', '.join(f'{least:.0%}' for least in MARKS)} of the strongest word's"
+            f" {self.largest:.2g}</small></div>"
             f"<details><summary>In words</summary>{html.escape(self.in_words())}</details>"
         )
 
