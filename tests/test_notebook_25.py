@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from benchmarks import recipes
 from helpers import course, results, runtime
 from tests.cells import namespace
 from tools import notebooks
@@ -48,15 +49,15 @@ def test_rows_without_the_column_are_left_out(nb):
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
 def test_each_interval_holds_what_it_promises(nb, share):
     """The prediction interval of a new model; the confidence interval of the line itself."""
-    held = {"a model": [], "the line": []}
-    for seed in range(400):
-        line, new = nb.fit(made(12, seed), "flop"), made(1, 10_000 + seed)
+    held, rng = {"a model": [], "the line": []}, np.random.default_rng(1)
+    for _ in range(1500):
+        line, new = nb.fit(made(12, rng), "flop"), made(1, rng)
         truth = 10 ** (20 + 0.4 * (new["year"].to_numpy() - 2016))
         for of, value in (("a model", new["flop"].to_numpy()), ("the line", truth)):
             _, low, high = nb.interval(line, new["year"], share, of)
             held[of].append(bool(low[0] <= value[0] <= high[0]))
     for of, inside in held.items():
-        assert abs(np.mean(inside) - share) < 0.065, of
+        assert abs(np.mean(inside) - share) < 0.04, of
 
 
 def test_more_rows_do_not_shrink_the_interval_of_a_model(nb):
@@ -134,6 +135,27 @@ def test_an_own_figure_of_an_older_version_stops_it(book, shipped, monkeypatch):
     (home / "results.json").write_text(json.dumps(own))
     with pytest.raises(CellExecutionError, match="run notebook 15 again"):
         run(book, shipped, monkeypatch)
+
+
+def test_the_recorded_trainings_are_of_the_recipes_that_the_page_shows(nb):
+    recorded = json.loads((runtime.shipped() / "recipes.json").read_text("utf-8"))
+    assert recorded["cells"] == recipes.digest(), "run python benchmarks/recipes.py again"
+    for name, (_, _, peaks) in nb.RECIPES.items():
+        runs = [run for run in recorded["runs"] if run["recipe"] == name]
+        assert [run["peak"] for run in runs] == list(peaks)
+        assert all(len(run["choose"]) == len(run["judge"]) == nb.ROUNDS for run in runs)
+        chosen = min(range(len(runs)), key=lambda i: runs[i]["choose"][-1])
+        assert 0 < chosen < len(runs) - 1, f"{name}: the best peak may lie outside"
+
+
+@pytest.mark.slow
+def test_a_recipe_trains_and_is_judged_on_each_part(nb, monkeypatch):
+    style, optimizer, peaks = nb.RECIPES["2025"]
+    monkeypatch.setitem(nb.trained.__globals__, "ROUNDS", 2)
+    tokens = np.tile(np.arange(50, 90), 200)
+    rows = tokens[: 4 * 65].reshape(4, 65)
+    bits = np.array(nb.trained(style, optimizer(peaks[1]), tokens, (rows[:1], rows[1:])))
+    assert bits.shape == (2, 2) and (bits[1] < bits[0]).all() and bits[0].max() < 8
 
 
 def test_every_earlier_part_is_quoted(book):
