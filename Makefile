@@ -41,6 +41,9 @@ FIND_PYTHON = for p in $(or $(PYTHON),python3 python3.13 python3.12 python3.11);
 	echo "No Python 3.11, 3.12 or 3.13 found$(if $(PYTHON), as $(PYTHON)) (TensorFlow needs one of them)." >&2; \
 	echo "Install one, or say where it is:  make lab PYTHON=/path/to/python3" >&2; exit 1
 
+# What `make test` runs; the rest needs the network, the real data, or hours.
+MOST := not soak and not real_data and not colab
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
 
@@ -52,7 +55,9 @@ lab: .venv/.complete ## Open the course in JupyterLab at notebooks/00_start_here
 		$(ARGS) "$(LAB_FOLDER)/notebooks/00_start_here.ipynb"
 
 test: .venv/.backends ## Run the tests, every notebook among them (ARGS="-k gpt" picks some)
-	$(PY) -m pytest -m "not soak and not real_data and not colab" $(ARGS)
+	@# Two at a time, a file each; then one by one what looks at the clock. 5: ARGS picked none of these.
+	$(PY) -m pytest tests -n 2 --dist loadfile -m "not clock and $(MOST)" $(ARGS) || [ $$? -eq 5 ]
+	$(PY) -m pytest -m "clock and $(MOST)" $(ARGS) || [ $$? -eq 5 ]
 
 test-fast: .venv/.backends ## Run the tests that take two minutes together
 	$(PY) -m pytest tests -m "not slow and not browser and not soak and not real_data and not colab" $(ARGS)

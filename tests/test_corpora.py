@@ -145,6 +145,7 @@ def test_the_topics_may_be_missing(monkeypatch, docs):
     assert not any(name.startswith("topic") for name, _ in corpus.train)
 
 
+@pytest.mark.clock
 def test_it_is_fast_and_imports_no_module_of_the_library():
     code = (
         "import time, sys; from helpers import data; start = time.perf_counter(); "

@@ -160,6 +160,7 @@ def test_a_kernel_of_another_python_is_seen(monkeypatch):
     assert not dead.ok and "no answer in 60 seconds" in dead.found
 
 
+@pytest.mark.clock
 def test_a_process_that_hangs_crashes_or_babbles_is_told_of(tmp_path):
     start = time.monotonic()
     assert doctor.ask_python("import time; time.sleep(60)", 0.5) == ({}, "no answer in 0 seconds")
@@ -290,6 +291,7 @@ def test_no_network_is_no_failure(monkeypatch):
     assert "answers" in doctor.check_network(lambda: True).found
 
 
+@pytest.mark.clock
 def test_a_server_that_never_answers_costs_the_seconds_it_is_given(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")

@@ -550,6 +550,7 @@ def server():
     running.server_close()
 
 
+@pytest.mark.clock
 def test_live_takes_what_answers_and_waits_for_nobody(server):
     addresses = {name: f"{server}/{name}" for name in ("good", "list", "page", "error", "slow")}
     addresses["closed"] = "http://127.0.0.1:9/"

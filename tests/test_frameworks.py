@@ -69,6 +69,7 @@ def test_what_is_not_installed_is_a_row_that_says_how_to_install_it(tmp_path, mo
         ("def f(x, num_steps):\n    import time\n    time.sleep(60)\n", "did not end within 2 s"),
     ],
 )
+@pytest.mark.clock
 def test_what_goes_wrong_is_named_and_not_raised(text, problem):
     found = frameworks.run("numpy", {"f": text}, timeout=2, x=ONES)
     assert problem in found.problem and not found.runs

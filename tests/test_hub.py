@@ -980,6 +980,7 @@ def silent():
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.clock
 def test_a_hub_that_never_answers(monkeypatch):
     with silent() as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
@@ -1194,6 +1195,7 @@ def test_transformers_reads_what_we_write(tmp_path, trained):
 
 @pytest.mark.slow
 @pytest.mark.soak
+@pytest.mark.clock
 def test_the_real_shape(tmp_path):
     """124,439,808 parameters, random, in a process of its own: loaded within stated bounds."""
     code = (

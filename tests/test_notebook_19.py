@@ -203,6 +203,7 @@ def test_string_arrays(nb):
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 def test_the_classifier_learns_in_epochs_and_in_seconds(nb, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     x = -np.ones((512, 72, 40), "float32")

@@ -139,6 +139,7 @@ def test_a_loss_that_is_no_number_is_told():
 # A time budget
 
 
+@pytest.mark.clock
 def test_it_trains_for_the_time_given_and_ends_with_the_rate_near_zero():
     model, calls = build(rate=5e-3), Calls()
     found = fit(model, sampled(20), seconds=10, callbacks=[calls])
@@ -170,6 +171,7 @@ def test_a_schedule_of_ones_own_is_left_alone():
     assert calls.rates()[-1] == pytest.approx(1e-2 * 0.5 ** (found.steps / 1000), rel=1e-3)
 
 
+@pytest.mark.clock
 def test_interrupted_a_time_budget_goes_on_with_the_time_that_is_left(capsys):
     about = {"seconds": 10, "name": "timed", "validation_data": TOKENS[:80].reshape(10, 8)}
     model = build(rate=4e-3)

@@ -267,6 +267,7 @@ def test_the_collector_stays_off_where_it_was_off():
     assert gc.isenabled()
 
 
+@pytest.mark.clock
 def test_start_costs_little_beyond_the_framework():
     done = fresh("""
         import os, time

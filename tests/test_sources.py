@@ -352,6 +352,7 @@ def test_reach_returns_when_the_file_begins_to_come():
 
 
 @pytest.mark.parametrize("drip", [b"", b"H", b"HTTP/1.1 200 OK\r\nX: y\r\n"])
+@pytest.mark.clock
 def test_reach_holds_its_time_in_all(drip):
     """Bytes that trickle in keep a time-out for each read from ever ending; the total must."""
     with silent_server(drip) as server:
@@ -480,6 +481,7 @@ def away(tmp_path_factory):
 
 
 @pytest.mark.parametrize("hub", ["silent", "dripping", "names", "cut"])
+@pytest.mark.clock
 def test_auto_gives_the_sample_within_five_seconds(hub, away):
     if hub not in away:
         pytest.skip("this system has no `unshare` to cut the network with")
@@ -491,6 +493,7 @@ def test_auto_gives_the_sample_within_five_seconds(hub, away):
     assert away[hub]["note"] in away[hub]["stdout"]
 
 
+@pytest.mark.clock
 def test_real_gives_an_error_within_five_seconds(away):
     assert away["real"]["seconds"] < 5
     assert "COURSE_SOURCE=real allows only mirror and hub" in away["real"]["error"]
@@ -665,6 +668,7 @@ def test_from_the_hub_itself(there):
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 def test_a_slow_download_is_not_cut_short(there):
     assert there["slow"]["seconds"] > 5
     assert there["slow"]["digest"] == there["good"]["digest"]
@@ -679,6 +683,7 @@ def test_a_download_that_fails_is_told(there):
 
 
 @pytest.mark.slow
+@pytest.mark.clock
 def test_what_came_from_the_hub_is_kept_and_read_without_it(there):
     assert there["kept"]["note"] == (
         "IMDB reviews: 40 train, 20 test, from the Hub (stanfordnlp/imdb, kept here, sha256 verified)."

@@ -704,6 +704,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_first_step(home):
     assert same(model.get_weights(), before)
 
 
+@pytest.mark.clock
 def test_saving_takes_a_twentieth_of_the_time_at_most(monkeypatch):
     saves = []
 
