@@ -257,6 +257,8 @@ def called(calls, *beginnings):
 SET_UP = ("uv venv", "uv pip install --python .venv/bin/python --require-hashes",
           "uv pip install --python .venv/bin/python --no-build-isolation --no-deps -e .",
           "python -m pip install --quiet")  # fmt: skip
+TESTS = ("python -m pytest tests -n 2 --dist loadfile -m not clock and not soak",
+         "python -m pytest -m clock and not soak")  # fmt: skip
 
 
 @needs_make
@@ -264,17 +266,17 @@ def test_the_first_time_sets_up_and_the_second_does_nothing(workshop):
     workshop.with_uv()
     status, calls, said = workshop.make("test")
     assert status == 0, said
-    assert called(calls, *SET_UP, "python -m pytest -m not soak")
+    assert called(calls, *SET_UP, *TESTS)
     assert "--compile-bytecode" in calls[1] and "-r requirements.lock" in calls[1]
     status, calls, _ = workshop.make("test")
-    assert status == 0 and called(calls, "python -m pytest")
+    assert status == 0 and called(calls, *TESTS)
 
 
 @needs_make
 def test_from_another_folder_it_is_the_same(workshop):
     workshop.with_uv().make("test")
     status, calls, _ = workshop.make("-C", str(workshop.folder), "test", cwd="/")
-    assert status == 0 and called(calls, "python -m pytest")
+    assert status == 0 and called(calls, *TESTS)
 
 
 @needs_make
@@ -286,7 +288,7 @@ def test_what_fails_half_way_leaves_no_stamp_and_is_made_anew(workshop):
     left.touch()
     (workshop.base / "fail").unlink()
     status, calls, _ = workshop.make("test")
-    assert status == 0 and called(calls, *SET_UP, "python -m pytest") and not left.exists()
+    assert status == 0 and called(calls, *SET_UP, *TESTS) and not left.exists()
 
 
 @needs_make
@@ -298,7 +300,7 @@ def test_a_new_lock_is_installed_into_the_same_environment(workshop, name):
     later = workshop.stamp.stat().st_mtime + 10
     os.utime(workshop.folder / name, (later, later))
     status, calls, _ = workshop.make("test")
-    assert status == 0 and called(calls, *SET_UP[1:], "python -m pytest") and kept.exists()
+    assert status == 0 and called(calls, *SET_UP[1:], *TESTS) and kept.exists()
 
 
 @needs_make
@@ -309,16 +311,16 @@ def test_an_update_that_fails_half_way_is_not_taken_for_whole(workshop):
     (workshop.base / "fail").touch()
     assert workshop.make("test")[0] != 0 and not workshop.stamp.exists()
     (workshop.base / "fail").unlink()
-    assert called(workshop.make("test")[1], *SET_UP, "python -m pytest")
+    assert called(workshop.make("test")[1], *SET_UP, *TESTS)
 
 
 @needs_make
 def test_a_folder_that_was_moved_or_lost_its_python_is_set_up_anew(workshop):
     workshop.with_uv().make("test")
     moved = workshop.folder.rename(workshop.base / "moved")
-    assert called(workshop.make("test", cwd=moved)[1], *SET_UP, "python -m pytest")
+    assert called(workshop.make("test", cwd=moved)[1], *SET_UP, *TESTS)
     (moved / ".venv/bin/python").unlink()
-    assert called(workshop.make("test", cwd=moved)[1], *SET_UP, "python -m pytest")
+    assert called(workshop.make("test", cwd=moved)[1], *SET_UP, *TESTS)
 
 
 @needs_make
@@ -337,13 +339,13 @@ def test_where_the_other_backends_cannot_be_had_the_tests_still_run_but_not_in_c
     workshop.with_uv()
     (workshop.base / "offline").touch()
     status, calls, said = workshop.make("test")
-    assert status == 0 and called(calls, *SET_UP, "python -m pytest")
+    assert status == 0 and called(calls, *SET_UP, *TESTS)
     assert [line for line in said.splitlines() if "could not be installed" in line]
     status, calls, said = workshop.make("test", COURSE_BACKENDS="required")
     assert status != 0 and called(calls, SET_UP[-1]) and "no network" in said
     (workshop.base / "offline").unlink()
-    assert called(workshop.make("test")[1], SET_UP[-1], "python -m pytest")
-    assert called(workshop.make("test")[1], "python -m pytest")
+    assert called(workshop.make("test")[1], SET_UP[-1], *TESTS)
+    assert called(workshop.make("test")[1], *TESTS)
 
 
 @needs_make
@@ -364,12 +366,12 @@ def test_the_other_backends_are_pinned_and_outside_the_lock():
 def test_without_uv_the_project_gets_its_own_and_nothing_goes_elsewhere(workshop):
     status, calls, said = workshop.make("test")
     assert status == 0, said
-    assert called(calls, "python -m venv .boot", "python -m pip install", *SET_UP, "python -m py")
+    assert called(calls, "python -m venv .boot", "python -m pip install", *SET_UP, *TESTS)
     assert "--no-cache-dir" in calls[1]
     cache = str(workshop.folder / ".boot" / "cache")
     assert all(call.endswith(f"|UV_CACHE_DIR={cache}") for call in calls[2:5])
     assert not (workshop.base / "home").exists()
-    assert called(workshop.make("test")[1], "python -m pytest")
+    assert called(workshop.make("test")[1], *TESTS)
 
 
 @needs_make
@@ -442,13 +444,31 @@ def test_without_real_data_their_tests_say_what_is_missing(workshop):
         (["test-fast"], "pytest tests -m not slow and not browser"),
         (["soak"], "pytest tests -m soak"),
         (["doctor"], "helpers.doctor"),
-        (["test", "ARGS=-k gpt"], "pytest -m not soak and not real_data and not colab -k gpt"),
+        (
+            ["test", "ARGS=-k gpt"],
+            "pytest tests -n 2 --dist loadfile -m not clock and not soak and not real_data"
+            " and not colab -k gpt",
+        ),
     ],
 )
 def test_each_command_calls_what_it_promises(workshop, arguments, call):
     workshop.with_uv().make("test")
     status, calls, _ = workshop.make(*arguments)
     assert status == 0 and " ".join(calls[0].split("|")[0].split()).startswith(f"python -m {call}")
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("ends", "passes"), [((0, 0), 1), ((5, 0), 1), ((0, 5), 1), ((1, 0), 0), ((0, 1), 0)]
+)
+def test_the_tests_fail_when_a_half_of_them_does_and_an_empty_half_is_none(workshop, ends, passes):
+    workshop.with_uv().make("test")
+    python = workshop.folder / ".venv" / "bin" / "python"
+    first, second = ends
+    cases = f'*"not clock"*) exit {first};; *clock*) exit {second};;'
+    workshop.put(python, f'#!/bin/sh\ncase "$*" in {cases} esac\n')
+    status, _, said = workshop.make("test")
+    assert (status == 0) == bool(passes), said
 
 
 @needs_make
