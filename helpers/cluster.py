@@ -528,13 +528,16 @@ def work(folder: str) -> None:
     names = _names(folder)
     about = {"rank": rank, "num_workers": int(os.environ["COURSE_NUM_WORKERS"]), "folder": folder}
     if os.environ["COURSE_CONNECT"] == "1":
-        with runtime.uncollected(), _hidden("jax", *NOT_NEEDED):  # TensorFlow would load JAX
+        with (
+            runtime.uncollected(),
+            runtime.without("jax", *NOT_NEEDED),
+        ):  # TensorFlow would load JAX
             import keras
             import tensorflow as tf
 
         about["strategy"] = tf.distribute.MultiWorkerMirroredStrategy()
     elif os.environ["KERAS_BACKEND"] != "tensorflow":  # asked for, so it will be used
-        hidden = _hidden("tensorflow", *NOT_NEEDED)
+        hidden = runtime.without("tensorflow", *NOT_NEEDED)
         with runtime.uncollected(), hidden, contextlib.suppress(ImportError):
             import keras
 
@@ -567,18 +570,6 @@ def work_script(folder: str, script: str, *arguments: str) -> None:
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).parent)
     runpy.run_path(script, run_name="__main__")
-
-
-@contextlib.contextmanager
-def _hidden(*names: str) -> Any:
-    """As if these packages were not installed, while it lasts."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    try:
-        yield
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
 
 
 def _leave(folder: str) -> None:

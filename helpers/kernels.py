@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.runtime import without as without  # what a notebook imports beside kernels
+
 SECONDS = 60.0  # to wait for a kernel that starts, or for a cell
 
 
@@ -57,23 +59,6 @@ class Died(RuntimeError):
 
 class _Refused(RuntimeError):
     """The debugger did not do what it was asked for."""
-
-
-@contextmanager
-def without(*names: str) -> Iterator[None]:
-    """Import in the block as if these packages were not installed.
-
-    Some packages load others only in case they are needed: papermill a client of Google's storage,
-    jsonschema (for nbformat) a grammar of web addresses. Both take seconds. A package that is there
-    already stays.
-    """
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    try:
-        yield
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
 
 
 class _Heard:

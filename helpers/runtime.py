@@ -263,6 +263,22 @@ def uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Import in the block as if these packages were not installed; one that is there already stays.
+
+    Some packages load others only in case they are needed, for seconds: Keras scikit-learn, TensorFlow
+    JAX, papermill a client of Google's storage, jsonschema (for nbformat) a grammar of web addresses.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
+@contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Hold back what is written to file descriptor 2 in the block, C++ included.
 

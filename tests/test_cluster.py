@@ -326,15 +326,6 @@ def test_a_result_that_cannot_be_sent_back_is_named(text, words):
         workers.run(text)
 
 
-def test_packages_are_hidden_only_while_it_lasts(monkeypatch):
-    monkeypatch.delitem(sys.modules, "wave", raising=False)  # another test may have loaded it
-    with cluster._hidden("wave", "os"):
-        assert sys.modules["wave"] is None and sys.modules["os"] is os
-        with pytest.raises(ImportError):
-            importlib.import_module("wave")
-    assert importlib.import_module("wave").__name__ == "wave"
-
-
 @POSIX
 def test_a_child_of_a_worker_that_left_is_ended_too():
     def leaves_a_child():

@@ -185,22 +185,6 @@ def test_the_long_training_of_the_notebook_resumes_after_a_kill(book, tmp_path, 
     assert again in (whole - resumed * whole // steps, whole - (resumed - 1) * whole // steps)
 
 
-def test_what_was_hidden_from_an_import_is_there_afterwards(monkeypatch):
-    import sys
-
-    from helpers import kernels
-
-    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    with kernels.without("json", "colorsys"):
-        import json  # it was there already, and stays
-
-        with pytest.raises(ImportError):
-            import colorsys
-    import colorsys
-
-    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0) and sys.modules["json"] is json
-
-
 def test_the_stored_page_names_no_server(book):
     """A frame or an address of a server that is gone must not be stored."""
     for cell in book.cells:

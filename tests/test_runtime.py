@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import subprocess
 import sys
 import textwrap
@@ -252,6 +253,15 @@ def test_what_the_framework_made_is_left_out_of_garbage_collection_and_garbage_i
         print(frozen > 100_000, gc.isenabled(), gc.get_freeze_count() <= frozen, gc.collect() > 0)
     """)
     assert done.stdout.strip() == "True True True True", done.stdout + done.stderr
+
+
+def test_packages_are_hidden_only_while_it_lasts(monkeypatch):
+    monkeypatch.delitem(sys.modules, "wave", raising=False)  # another test may have loaded it
+    with runtime.without("wave", "gc"):
+        assert sys.modules["wave"] is None and sys.modules["gc"] is gc
+        with pytest.raises(ImportError):
+            importlib.import_module("wave")
+    assert importlib.import_module("wave").__name__ == "wave"
 
 
 def test_the_collector_stays_off_where_it_was_off():
