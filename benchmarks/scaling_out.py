@@ -19,29 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from helpers import cluster  # noqa: E402
-from tests.cells import namespace  # noqa: E402
+from tests import cells  # noqa: E402
 
 SIZES = (32, 128, 512, 2048)
-
-
-def functions() -> list[str]:
-    """The functions of the notebook that the measurement needs, as text, in its order."""
-    import ast
-
-    import nbformat
-
-    from tools import notebooks
-
-    wanted = ("language_model", "batch", "losses_of", "prepare", "compiled_step")
-    wanted += ("meeting", "measure")
-    book = nbformat.read(notebooks.find("22")[0], as_version=4)
-    found = {}
-    for cell in book.cells:
-        if cell.cell_type == "code" and "def " in cell.source:
-            for node in ast.parse(cell.source).body:
-                if isinstance(node, ast.FunctionDef) and node.name in wanted:
-                    found[node.name] = ast.get_source_segment(cell.source, node)
-    return [found[name] for name in wanted]
+WANTED = ("language_model", "batch", "losses_of", "prepare", "compiled_step", "meeting", "measure")
 
 
 def main() -> None:
@@ -50,7 +31,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 1024])
     about = parser.parse_args()
-    texts, tokens = functions(), namespace("22").tokens_of_topics()
+    found, tokens = cells.texts("22"), cells.namespace("22").tokens_of_topics()
+    texts = [found[name] for name in WANTED]
     print("| hidden | examples | alone (ms) | side by side | together | efficiency (range) |")
     print("|---|---|---|---|---|---|")
     with cluster.Workers(2, threads=1) as workers:

@@ -28,6 +28,17 @@ def namespace(number: str) -> types.SimpleNamespace:
     return types.SimpleNamespace(**found)
 
 
+def texts(number: str) -> dict[str, str]:
+    """The text of each function in the notebook whose number is given, by its name."""
+    found = {}
+    for cell in nbformat.read(notebooks.find(number)[0], as_version=4).cells:
+        if cell.cell_type == "code" and "def " in cell.source:
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.FunctionDef):
+                    found[node.name] = ast.get_source_segment(cell.source, node)
+    return found
+
+
 def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id.isupper() for t in node.targets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from helpers import cluster, results
-from tests.cells import namespace
+from tests.cells import namespace, texts
 from tools import notebooks
 
 STEPS = 12
@@ -30,15 +29,8 @@ def book():
 
 
 @pytest.fixture(scope="module")
-def text(book):
-    """The text of each function in the notebook, by its name."""
-    found = {}
-    for cell in book.cells:
-        if cell.cell_type == "code" and "def " in cell.source:
-            for node in ast.parse(cell.source).body:
-                if isinstance(node, ast.FunctionDef):
-                    found[node.name] = ast.get_source_segment(cell.source, node)
-    return found
+def text():
+    return texts("22")
 
 
 @pytest.fixture(scope="module")
