@@ -45,7 +45,7 @@ FIND_PYTHON = for p in $(or $(PYTHON),python3 python3.13 python3.12 python3.11);
 MOST := not soak and not real_data and not colab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
+.PHONY: help lab labs test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -78,6 +78,9 @@ run: .venv/.complete ## Execute all notebooks into build/run (or one: NB=06 PROF
 
 record: .venv/.complete ## Execute all notebooks in place, keeping their outputs (or one: NB=06)
 	$(PY) -m tools.notebooks record $(if $(NB),--nb $(NB)) $(if $(PROFILE),--profile $(PROFILE)) $(ARGS)
+
+labs: .venv/.complete ## Write the learners' copies of the labs anew from their masters
+	$(PY) -m tools.labs $(ARGS)
 
 doctor: ## Check this machine and the environment, one line a check, with the mend
 	@if $(PY) -c "" 2>/dev/null; then $(PY) -m helpers.doctor $(ARGS); \

@@ -30,7 +30,7 @@ import nbformat
 import psutil
 from tqdm import tqdm
 
-from helpers import course, plots, results, runtime
+from helpers import course, labs, plots, results, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -215,13 +215,18 @@ def header(path: Path, chapters: Sequence[course.Chapter]) -> str:
 
 
 def next_line(path: Path, chapters: Sequence[course.Chapter]) -> str:
-    """The line at a notebook's end that leads to the next one."""
+    """The lines at a notebook's end that lead to its labs and to the next one."""
     names = [chapter.name for chapter in chapters]
     after = chapters[names.index(path.stem) + 1 :]
+    lines = [
+        f"**Do now**: [{lab.title}]({lab.path}) ({lab.minutes} min)\n"
+        for lab in labs.every()
+        if path.name[:2] in lab.notebooks
+    ]
     line = "This is the last notebook so far."
     if after:
         line = f"**Next**: [{after[0].number}. {after[0].title}]({after[0].name}.ipynb)"
-    return f"<!-- next -->\n{line}\n<!-- end -->"
+    return "\n".join(["<!-- next -->", *lines, line, "<!-- end -->"])
 
 
 def readme_table(chapters: Sequence[course.Chapter]) -> str:
@@ -253,9 +258,8 @@ def repository() -> str:
 def colab(path: Path) -> str:
     """The address that opens a notebook in Colab."""
     owner_and_name = repository().split("github.com/")[1]
-    return (
-        f"https://colab.research.google.com/github/{owner_and_name}/blob/main/notebooks/{path.name}"
-    )
+    inside = path.relative_to(ROOT).as_posix()
+    return f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{inside}"
 
 
 def bootstrap() -> str:
