@@ -192,7 +192,7 @@ def same(a: Any, b: Any) -> bool:
 def shown(value: Any) -> str:
     """A value in a few characters, whatever it is; one that cannot be printed is named by its type."""
     try:
-        with np.printoptions(precision=4, threshold=30, edgeitems=2):
+        with np.printoptions(precision=4, threshold=64, edgeitems=2, linewidth=100):
             text = repr(value) if isinstance(value, np.ndarray | np.generic) else _REPR.repr(value)
     except Exception:
         text = f"<{type(value).__name__} that cannot be printed>"

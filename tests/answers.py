@@ -67,6 +67,8 @@ def bank(folder: Path) -> Bank:
     """The answers that stand beside a lab's master."""
     global _OPEN
     _OPEN = Bank()
+    if not (folder / "answers.py").exists():  # the tests of its tasks say what is missing
+        return _OPEN
     spec = importlib.util.spec_from_file_location(f"answers_{folder.name}", folder / "answers.py")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     return _OPEN

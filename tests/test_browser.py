@@ -25,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "notebooks/00_start_here.ipynb"
+LAB = "labs/07_attention/07_attention.ipynb"
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -122,11 +123,13 @@ def stop(process, state):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab on a copy of the start notebook, its outputs cleared, in a hostile home."""
+    """JupyterLab on copies of the start notebook, its outputs cleared, and of a lab, in a hostile home."""
     base = tmp_path_factory.mktemp("lab")
     folder, state, log = base / "course folder", base / "state", base / "log.txt"
     (folder / "notebooks").mkdir(parents=True)
     nbformat.write(without_outputs(nbformat.read(ROOT / START, as_version=4)), folder / START)
+    (folder / LAB).parent.mkdir(parents=True)
+    shutil.copy(ROOT / LAB, folder / LAB)
     home = readers_home(base / "home")
     drop = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     env = {key: value for key, value in os.environ.items() if key not in drop}
@@ -162,7 +165,7 @@ def test_only_the_token_opens_it(lab):
         with pytest.raises(urllib.error.HTTPError) as refused:
             lab.ask("api/contents", token=token)
         assert refused.value.code == 403
-    assert {entry["name"] for entry in lab.ask("api/contents")["content"]} == {"notebooks"}
+    assert {entry["name"] for entry in lab.ask("api/contents")["content"]} == {"labs", "notebooks"}
 
 
 def test_the_kernel_is_the_projects(lab):
@@ -206,19 +209,30 @@ def find_browser():
 
 
 @pytest.fixture(scope="module")
-def page(lab):
-    """A page of a headless Chromium with the start notebook open in JupyterLab."""
+def browser():
+    """A headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     chromium = find_browser()
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(f"{lab.url}lab/tree/{START}?reset&token={lab.token}")
-        # The kernel's name comes a moment after the page: a run asked for before that gets lost.
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=90_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    """A page with the start notebook open in JupyterLab."""
+    return opened(lab, browser, START)
+
+
+def opened(lab, browser, path):
+    """A page with this notebook open, its kernel ready."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{lab.url}lab/tree/{path}?reset&token={lab.token}")
+    # The kernel's name comes a moment after the page: a run asked for before that gets lost.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=90_000)
+    return page
 
 
 def saved(page, path):
@@ -258,14 +272,9 @@ def failed(book):
 def test_the_start_page_runs_in_a_browser(lab, page):
     before = (ROOT / START).read_bytes()
     recorded = nbformat.read(ROOT / START, as_version=4)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    end = time.monotonic() + 300
-    while unfinished(book := saved(page, lab.folder / START)) and time.monotonic() < end:
-        assert not failed(book)
-    page.locator(IDLE).wait_for(timeout=30_000)
-    book = saved(page, lab.folder / START)
-    keep_screenshot(page)
+    book = run_all(page, lab.folder / START)
+    figures = page.locator(".jp-OutputArea-output img")
+    keep_screenshot(page, "00_start_here", figures.first if figures.count() else None)
     assert not failed(book) and not unfinished(book)
     for ours, theirs in zip(book.cells, recorded.cells, strict=True):
         assert kinds(ours) >= kinds(theirs), f"without its recorded output: {ours.source[:80]}"
@@ -275,12 +284,57 @@ def test_the_start_page_runs_in_a_browser(lab, page):
     assert (ROOT / START).read_bytes() == before, "the course's own notebook must not change"
 
 
-def keep_screenshot(page):
+def run_all(page, path):
+    """Run All Cells from the menu; the notebook as saved when all have run."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    end = time.monotonic() + 300
+    while unfinished(book := saved(page, path)) and time.monotonic() < end:
+        assert not failed(book)
+    page.locator(IDLE).wait_for(timeout=30_000)
+    return saved(page, path)
+
+
+def keep_screenshot(page, name, middle=None):
+    """A picture of the page, with this element in its middle, for who wants to look."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    figures = page.locator(".jp-OutputArea-output img")
-    if figures.count():
-        figures.first.evaluate("figure => figure.scrollIntoView({block: 'center'})")
-    page.screenshot(path=SCREENSHOTS / "00_start_here.png")
+    if middle is not None:
+        middle.evaluate("element => element.scrollIntoView({block: 'center'})")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+ANSWERS = {
+    "Some words see words that come after them.": "i - j < window",
+    "Passed.": "(i - j < window) & (i >= j)",
+}
+
+
+@pytest.mark.browser
+def test_a_lab_answers_at_once_in_a_browser(lab, browser):
+    """As a learner: run all, then type a wrong answer, then the right one; each gets its report."""
+    page = opened(lab, browser, LAB)
+    book = run_all(page, lab.folder / LAB)
+    assert not failed(book) and not unfinished(book), "the untouched copy runs to its end"
+    # By their text: JupyterLab keeps only those cells in the page that are near what is shown.
+    answer = page.locator(".jp-CodeCell", has_text="def window_mask")
+    check = page.locator(".jp-CodeCell", has_text='labs.check("lab07.window_mask"')
+    page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollTop = 0")
+    for said, condition in ANSWERS.items():
+        editor = answer.locator(".cm-content")
+        editor.scroll_into_view_if_needed()
+        editor.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(
+            "def window_mask(context_length, window):\n"
+            "    i, j = np.indices((context_length, context_length))\n"
+            f"    return {condition}"
+        )
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        report = check.locator(".jp-OutputArea-output")
+        report.get_by_text(said).wait_for(timeout=30_000)
+        keep_screenshot(page, f"lab07_{len(condition)}", report)
+    page.close()
 
 
 def test_jupyter_writes_nothing_into_the_readers_home(lab, tmp_path):

@@ -55,6 +55,18 @@ def one_too_wide(context_length, window):
     return (back >= 0) & (back <= window)
 
 
+@wrong("window_mask", "narrow")
+def one_too_narrow(context_length, window):
+    ones = np.ones((context_length, context_length), dtype=bool)
+    return np.tril(ones) & ~np.tril(ones, 1 - window)
+
+
+@wrong("window_mask", "ahead")
+def near_or_before(context_length, window):
+    i, j = np.indices((context_length, context_length))
+    return i - j < window
+
+
 @wrong("window_mask", "unlimited")
 def no_window(context_length, window):
     return causal(context_length)

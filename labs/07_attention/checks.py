@@ -39,9 +39,12 @@ def _late(q, k, v, mask) -> np.ndarray:
     itself=("A word does not see itself.",
             "The window holds the word itself and the words before it: how large is i - j for the "
             "word itself?"),
-    width=("The window is one word too wide or too narrow.",
+    width=("The window is one word too wide.",
            "With window=1 a word sees itself only. Write the row of the fifth word for window=2 on "
            "paper."),
+    narrow=("The window is one word too narrow.",
+            "With window=1 a word still sees itself. Write the row of the fifth word for window=2 on "
+            "paper."),
     unlimited=("Words see further back than the window reaches.",
                "Looking back is one condition, being near is a second. Both must hold."),
 )  # fmt: skip
@@ -56,12 +59,14 @@ def window_mask(attempt: Attempt) -> None:
             "transposed": _window(length, window).T,
             "itself": (back > 0) & (back < window),
             "width": (back >= 0) & (back <= window),
+            "narrow": _window(length, window - 1),
             "unlimited": back >= 0,
-            "ahead": np.abs(back) < window,
         }
-        if np.array_equal(got, _window(length, window - 1)):
-            mistakes = {"width": got, **mistakes}
-        attempt.agrees(got, _window(length, window), mistakes, "values", about)
+        # What else is wrong is told by what holds for it, not by being the one known mistake.
+        ahead = "ahead" if (got & (back < 0)).any() else ""
+        alone = "itself" if not got.diagonal().all() else ""
+        far = "unlimited" if (got & (back > window)).any() else "values"
+        attempt.agrees(got, _window(length, window), mistakes, ahead or alone or far, about)
     attempt.passed(f"{len(sizes)} masks, from one word's window to one wider than the text")
 
 
