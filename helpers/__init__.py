@@ -35,6 +35,8 @@ What a notebook calls:
     explain      looking into a model: what each part holds, what a word was worth, tests of both
     ecosystem    installed packages as a graph, licences, cards
     course       the list of notebooks and their map
+    labs         checks that answer with a hint, and the learner's progress
+    attempts     a learner's code, run with care: time, output, arguments
     privacy      personal data in text: found, masked, pseudonyms; `names` finds the people
     vault        files encrypted at rest
     dp           differentially private training, and what it spends

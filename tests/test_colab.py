@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from tools import notebooks
+from tools import labs, notebooks
 
 ROOT = notebooks.ROOT
+OPENED = notebooks.find() + [labs.copy_of(folder) for folder in labs.find()]
 
 
 @pytest.fixture
@@ -65,9 +66,12 @@ def test_the_installed_package_brings_its_data(wheel, tmp_path):
         "train, test = data.imdb('sample')\n"
         "print(sources.path('imdb.csv'), len(course.chapters()), len(train) + len(test))\n"
         "results.recall('06.test_accuracy')\n"
+        "from helpers import labs\n"
+        "assert labs.check('lab07.window_mask', None).key == 'empty'\n"
+        "assert all(labs.tasks(f'lab{lab.number}') for lab in labs.every()) and labs.progress()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(target)}, check=False)  # fmt: skip
+                          env={**os.environ, "PYTHONPATH": str(target), "COURSE_HOME": str(tmp_path)}, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     where, chapters, rows = done.stdout.splitlines()[-1].rsplit(" ", 2)
     assert Path(where).is_relative_to(target), "the checkout was used, not the installed package"
@@ -85,7 +89,7 @@ def test_every_course_dependency_is_in_the_colab_list_or_not_needed_there():
     runs_notebooks = {"jupyterlab", "papermill", "nbval"}
     installed_where_used = {"datasketch", "jiwer", "rouge-score", "sacrebleu"}
     assert needed - has == runs_notebooks | installed_where_used
-    cells = "".join(path.read_text("utf-8") for path in notebooks.find())
+    cells = "".join(path.read_text("utf-8") for path in OPENED)
     for name in installed_where_used:
         assert f"%pip install -q --no-deps {name}" in cells
 
@@ -154,7 +158,7 @@ def versions(python):
 
 
 @pytest.mark.colab
-@pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OPENED, ids=lambda path: path.stem)
 def test_it_runs_with_colabs_versions(path, colab, as_published, tmp_path, monkeypatch):
     python, kernels = colab
     before = versions(python)
@@ -167,7 +171,8 @@ def test_it_runs_with_colabs_versions(path, colab, as_published, tmp_path, monke
     monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     for name in ("PYTHONPATH", "JUPYTER_PREFER_ENV_PATH"):
         monkeypatch.delenv(name, raising=False)
-    run = notebooks.execute(alone, tmp_path / path.name, {"SOURCE": "sample"},
+    parameters = {"SOURCE": "sample"} if path.parent.name == "notebooks" else {}
+    run = notebooks.execute(alone, tmp_path / path.name, parameters,
                             JUPYTER_PREFER_ENV_PATH="0", **as_published)  # fmt: skip
     assert run.passed, run.result
     assert versions(python) == before, "the bootstrap cell changed what Colab brings"

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from tools import notebooks
+from tools import labs, notebooks
 
 REFERENCES = (notebooks.ROOT / "REFERENCES.md").read_text("utf-8")
 ENTRIES = [" ".join(entry.split()) for entry in re.split(r"^- ", REFERENCES, flags=re.M)[1:]]
@@ -28,7 +28,10 @@ def is_by(entry, name, year):
     return person or re.match(rf"[\w ]*\b{name} \({year}\)", entry)
 
 
-@pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)
+PATHS = notebooks.find() + [labs.copy_of(folder) for folder in labs.find()]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_citation_is_listed(path):
     found = citations(path)
     assert found, "a notebook cites at least one source under Read on"

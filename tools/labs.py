@@ -28,6 +28,7 @@ ROOT = notebooks.ROOT
 FOLDER = ROOT / "labs"
 CONFIG = ROOT / "workshop" / "nbgrader_config.py"
 HEADER = re.compile(r"<!-- lab -->.*?<!-- end -->", re.S)
+README_TABLE = re.compile(r"<!-- labs -->.*?<!-- end -->", re.S)
 CHECK = re.compile(r'labs\.check\(\s*"(lab\d\d)\.([a-z0-9_]+)"')
 SOLUTION = re.compile(r"^\s*### BEGIN SOLUTION", re.M)
 NAME = re.compile(r"^(?:def|class) (\w+)|^(\w+)\s*(?::[^=]+)?=", re.M)
@@ -157,8 +158,23 @@ def made(folders: Sequence[Path]) -> dict[Path, str]:
         files[folder / "master.ipynb"] = text(master)
         files[copy_of(folder)] = text(copy(read_again(master)))
         index.append(asdict(lab(folder, master)))
+    table = readme_table(folders, index)
+    readme = notebooks.README.read_text("utf-8")
+    files[notebooks.README] = README_TABLE.sub(lambda _: table, readme)
     files[labs.index()] = json.dumps(index, indent=1, ensure_ascii=False) + "\n"
     return files
+
+
+def readme_table(folders: Sequence[Path], index: Sequence[dict]) -> str:
+    """The table of the labs in the README."""
+    rows = [
+        f"| [{row['number']}](labs/{row['name']}/{row['name']}.ipynb) | "
+        f"{row['title'].partition('. ')[2]} | {len(row['tasks'])} | {row['minutes']} min | "
+        f"{', '.join(row['notebooks'])} | [open]({notebooks.colab(copy_of(folder))}) |"
+        for folder, row in zip(folders, index, strict=True)
+    ]
+    head = "| | lab | tasks | takes | after | Colab |\n|---|---|---|---|---|---|"
+    return "\n".join(["<!-- labs -->", head, *rows, "<!-- end -->"])
 
 
 def read_again(book: NotebookNode) -> NotebookNode:
