@@ -123,7 +123,7 @@ def stop(process, state):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab on copies of the start notebook, its outputs cleared, and of a lab, in a hostile home."""
+    """JupyterLab on copies of the start notebook (outputs cleared) and of a lab, in a hostile home."""
     base = tmp_path_factory.mktemp("lab")
     folder, state, log = base / "course folder", base / "state", base / "log.txt"
     (folder / "notebooks").mkdir(parents=True)

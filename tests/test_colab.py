@@ -70,8 +70,9 @@ def test_the_installed_package_brings_its_data(wheel, tmp_path):
         "assert labs.check('lab07.window_mask', None).key == 'empty'\n"
         "assert all(labs.tasks(f'lab{lab.number}') for lab in labs.every()) and labs.progress()\n"
     )
+    home = {"PYTHONPATH": str(target), "COURSE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(target), "COURSE_HOME": str(tmp_path)}, check=False)  # fmt: skip
+                          env={**os.environ, **home}, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     where, chapters, rows = done.stdout.splitlines()[-1].rsplit(" ", 2)
     assert Path(where).is_relative_to(target), "the checkout was used, not the installed package"
