@@ -249,7 +249,9 @@ def test_the_second_hint_is_given_on_request(capsys):
     half(right)
     labs.hint("lab99.half")
     lines = capsys.readouterr().out.splitlines()
-    assert "first" in lines[0] and lines[1].startswith("Look at the factor") and "passed" in lines[2]
+    assert (
+        "first" in lines[0] and lines[1].startswith("Look at the factor") and "passed" in lines[2]
+    )
 
 
 def test_passed_is_of_this_session():
@@ -291,7 +293,9 @@ def kept(toy):
 
 
 def test_progress_is_kept_and_what_is_next_is_shown(toy):
-    assert labs.progress().summary().startswith("0 of 2 tasks done. Next: Lab 99. A toy, task 'half'")
+    assert (
+        labs.progress().summary().startswith("0 of 2 tasks done. Next: Lab 99. A toy, task 'half'")
+    )
     half(None)
     half(right)
     half(None)  # what was passed stays passed

@@ -191,6 +191,8 @@ def lay_out(base: Path) -> None:
     skip = shutil.ignore_patterns("__pycache__", "*.ipynb", "answers.py")
     for name in ("helpers", "data", "labs"):
         shutil.copytree(ROOT / name, site / name, ignore=skip)
+    for path in [site, *site.rglob("*")]:  # whatever the teacher's umask was
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def environment(base: Path) -> dict[str, str]:
@@ -303,4 +305,6 @@ def _error(name: str, text: str) -> NotebookNode:
 
 
 def _note(kib: int) -> NotebookNode:
-    return nbformat.v4.new_output("stream", name="stdout", text=f"[output over {kib} KiB left out]\n")
+    return nbformat.v4.new_output(
+        "stream", name="stdout", text=f"[output over {kib} KiB left out]\n"
+    )

@@ -30,12 +30,18 @@ def main(base: Path) -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
     os.chdir(base / "work")
-    kernel = ["-m", "ipykernel_launcher", "-f", about["file"], "--HistoryManager.hist_file=:memory:"]
+    kernel = [
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        about["file"],
+        "--HistoryManager.hist_file=:memory:",
+    ]
     os.execv(python, [python, *kernel])
 
 
 def mounted(base: Path, about: dict) -> str:
-    """Show Python and its packages where every user may read them, and hide what is not for a submission.
+    """Show Python and its packages where every user may read them, and hide what is not theirs.
 
     The teacher's own may lie in a home that nobody else may enter.
     """
