@@ -45,7 +45,7 @@ FIND_PYTHON = for p in $(or $(PYTHON),python3 python3.13 python3.12 python3.11);
 MOST := not soak and not real_data and not colab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab labs test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
+.PHONY: help lab labs class test test-fast test-data test-colab soak run record doctor gpu jax torch profile lock clean FORCE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,10 @@ record: .venv/.complete ## Execute all notebooks in place, keeping their outputs
 
 labs: .venv/.complete ## Write the learners' copies of the labs anew from their masters
 	$(PY) -m tools.labs $(ARGS)
+
+class: .venv/.complete ## Grade a class (CLASS=folder FROM=submissions LABS=07; DO=release and others: a step)
+	@test -n "$(CLASS)" || { echo "Say which folder holds the class:  make class CLASS=/path/to/class FROM=/path/to/submissions" >&2; exit 2; }
+	$(PY) -m tools.classroom $(or $(DO),all) --class "$(CLASS)" $(if $(FROM),--from "$(FROM)") $(if $(LABS),--labs "$(LABS)") $(ARGS)
 
 doctor: ## Check this machine and the environment, one line a check, with the mend
 	@if $(PY) -c "" 2>/dev/null; then $(PY) -m helpers.doctor $(ARGS); \
