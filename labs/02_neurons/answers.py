@@ -166,6 +166,11 @@ def two_cases(z):
         return np.where(z < 0, z - np.log1p(np.exp(z)), -np.log1p(np.exp(-z)))
 
 
+@right("log_sigmoid")
+def in_float32(z):
+    return -np.logaddexp(np.float32(0), -np.asarray(z, dtype="float32"))
+
+
 @wrong("log_sigmoid", "low")
 def as_it_is_read(z):
     return np.log(1 / (1 + np.exp(-z)))
@@ -362,6 +367,12 @@ def by_basis(layers):
             out.append([probe[1:] - probe[0], probe[0], layer[2]])
             run = []
     return tuple(out)
+
+
+@right("folded")
+def folded_in_float32(layers):
+    out = from_the_end(layers)
+    return [(w.astype("float32"), b.astype("float32"), bend) for w, b, bend in out]
 
 
 @wrong("folded", "bias")

@@ -164,12 +164,12 @@ def log_sigmoid(attempt: Attempt) -> None:
     got = attempt.array(attempt.call(low), (4,), "f", finite=False)
     saw = f"For z = {np.round(low, 1).tolist()} this came: {shown(got)}"
     attempt.require(np.isfinite(got).all(), "low", saw)
-    attempt.require(np.allclose(got, _log_sigmoid(low), rtol=1e-6, atol=0), "cut", saw)
+    attempt.require(np.allclose(got, _log_sigmoid(low), rtol=1e-5, atol=0), "cut", saw)
     attempt.passed("very negative numbers, down to the thousands")
-    high = attempt.rng.uniform([15, 37, 60, 200, 800], [20, 40, 90, 400, 9_000])
-    got = attempt.array(attempt.call(high), (5,), "f", finite=False)
+    high = attempt.rng.uniform([15, 37, 60, 800], [20, 40, 80, 9_000])
+    got = attempt.array(attempt.call(high), (4,), "f", finite=False)
     saw = f"For z = {np.round(high, 1).tolist()} this came: {shown(got)}"
-    right = np.allclose(got, _log_sigmoid(high), rtol=1e-6, atol=0)
+    right = np.allclose(got, _log_sigmoid(high), rtol=1e-5, atol=0)
     attempt.require(right, "high", saw)
     attempt.passed("large numbers, to the last digit")
 
@@ -257,8 +257,8 @@ def weights_for(attempt: Attempt) -> None:
              ("the absolute value", absolute), ("the sigmoid", sigmoid), ("a leaky ReLU", leaky),
              ("1.5 sin(2z)", wave)]  # fmt: skip
     for what, activation in cases:
-        num_inputs = int(attempt.rng.integers(150, 400))
-        num_units, seed = int(attempt.rng.integers(700, 900)), int(attempt.rng.integers(1000))
+        num_inputs = int(attempt.rng.integers(150, 180))  # so that no two mistakes agree
+        num_units, seed = int(attempt.rng.integers(800, 880)), int(attempt.rng.integers(1000))
         about = f"for {num_inputs} inputs, {num_units} units and {what}"
         got = attempt.array(attempt.call(num_inputs, num_units, activation, seed),
                             (num_inputs, num_units), "f", about=about)  # fmt: skip
@@ -407,10 +407,14 @@ def _layers(got: Any, sizes: Sequence[int], about: str) -> list[Layer]:
     return layers
 
 
+def _near(out: np.ndarray, want: np.ndarray) -> bool:
+    return np.allclose(out, want, rtol=1e-4, atol=1e-5 * float(np.abs(want).max()))
+
+
 def _same(attempt: Attempt, got: list[Layer], layers: list[Layer], x: np.ndarray, about: str):
     want, out = _fold(layers), _forward(x, got)
     kinds = f"Activations of your layers {about}: {', '.join(kind for _, _, kind in got)}."
-    if np.allclose(out, _forward(x, layers), rtol=1e-5, atol=1e-6):
+    if _near(out, _forward(x, layers)):
         attempt.require(len(got) <= len(want), "left", kinds)
         return
     attempt.require(len(got) >= len(want), "bent", kinds)
@@ -419,7 +423,7 @@ def _same(attempt: Attempt, got: list[Layer], layers: list[Layer], x: np.ndarray
     if all(w.shape[0] == w.shape[1] for w, _, _ in layers):
         known["order"] = [_fold(layers, order=True)]
     for key, networks in known.items():
-        if any(np.allclose(out, _forward(x, network), rtol=1e-5) for network in networks):
+        if any(_near(out, _forward(x, network)) for network in networks):
             raise Failed(key, kinds)
     ends = [kind for _, _, kind in want] != [kind for _, _, kind in got]
     raise Failed("activation" if ends and len(got) == len(want) else "outputs", kinds)
