@@ -153,6 +153,24 @@ def first_point_only(f, gradient, points):
     return tested(f, gradient, points[:1])
 
 
+@wrong("wrong_slopes", "partly")
+def last_point_only(f, gradient, points):
+    return tested(f, gradient, points[-1:])
+
+
+@wrong("wrong_slopes", "tiny")
+def length_of_the_whole(f, gradient, points):
+    found = set()
+    for x in points:
+        claimed = np.asarray(gradient(x))
+        steps = 1e-6 * np.eye(len(x))
+        measured = np.array([(f(x + e) - f(x - e)) / 2e-6 for e in steps])
+        off = np.abs(measured - claimed)
+        if np.linalg.norm(off) > 1e-3 * np.linalg.norm(measured):
+            found |= {i for i in range(len(x)) if off[i] > 1e-3 * np.linalg.norm(measured)}
+    return sorted(found)
+
+
 @wrong("wrong_slopes", "blind")
 def without_absolute(f, gradient, points):
     return tested(f, gradient, points, wrong=lambda m, c: m - c > max(1e-3 * abs(m), 1e-8))
@@ -250,6 +268,18 @@ def by_counting_users(result):
             if not users[source]:
                 free.append(source)
     return tuple(reversed(order))
+
+
+@right("ordered")
+def by_a_list(result):
+    order, todo = [], [result]
+    while todo:
+        open_ones = [source for source in todo[-1].inputs if source not in order]
+        if open_ones:
+            todo.append(open_ones[0])
+        elif (value := todo.pop()) not in order:
+            order.append(value)
+    return (value for value in order)
 
 
 @wrong("ordered", "deep")
@@ -521,6 +551,19 @@ def by_thirds(layers, x, grad):
     return grad
 
 
+@right("checkpointed")
+def halves_of_halves(layers, x, grad):
+    half = len(layers) // 2
+    if not half:
+        return layers[0].backward(x, grad)
+    value = x
+    for layer in layers[:half]:
+        value = layer.forward(value)
+    grad = halves_of_halves(layers[half:], value, grad)
+    del value
+    return halves_of_halves(layers[:half], x, grad)
+
+
 @wrong("checkpointed", "hungry")
 def keep_all(layers, x, grad):
     values = [x]
@@ -541,6 +584,21 @@ def always_from_the_start(layers, x, grad):
     for i in reversed(range(len(layers))):
         value = x
         for layer in layers[:i]:
+            value = layer.forward(value)
+        grad = layers[i].backward(value, grad)
+    return grad
+
+
+@wrong("checkpointed", "costly")
+def from_the_last_kept(layers, x, grad):
+    kept, value = {0: x}, x
+    for i, layer in enumerate(layers):
+        value = layer.forward(value)
+        if (i + 1) % 10 == 0:
+            kept[i + 1] = value
+    for i in reversed(range(len(layers))):
+        value = kept[i // 10 * 10]
+        for layer in layers[i // 10 * 10 : i]:
             value = layer.forward(value)
         grad = layers[i].backward(value, grad)
     return grad

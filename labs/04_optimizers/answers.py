@@ -61,6 +61,18 @@ def still_apart(x, y, w, learning_rate, batch_size, orders):
     return trained(x, y, w, learning_rate, pairs)
 
 
+@wrong("mini_batches", "apart")
+def targets_only(x, y, w, learning_rate, batch_size, orders):
+    pairs = [
+        (rows, labels, len(rows))
+        for order in orders
+        for labels, rows in zip(
+            cut(order, batch_size), cut(np.arange(len(x)), batch_size), strict=True
+        )
+    ]
+    return trained(x, y, w, learning_rate, pairs)
+
+
 @wrong("mini_batches", "last")
 def divided_by_batch_size(x, y, w, learning_rate, batch_size, orders):
     batches = [b for order in orders for b in cut(order, batch_size)]
@@ -275,6 +287,19 @@ def decay_removed(w, gradient, num_steps, learning_rate, weight_decay, beta_1, b
 
 
 @wrong("adamw", "inside")
+def epsilon_beside_the_uncorrected(
+    w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon
+):
+    m = v = np.zeros_like(w)
+    for t in range(1, num_steps + 1):
+        g = gradient(w)
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+        rate = learning_rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        w = w * (1 - learning_rate * weight_decay) - rate * m / (np.sqrt(v) + epsilon)
+    return w
+
+
+@wrong("adamw", "inside")
 def epsilon_inside(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon):
     rest = (num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon)
     return adam(w, gradient, *rest, inside=True)
@@ -340,6 +365,16 @@ def broken_four(w, gradient, num_epochs, steps_per_epoch, peak, final, warmup_st
             w = w - rate * gradient(w)
             rates.append(rate)
     return w, rates
+
+
+@wrong("scheduled", "epochs")
+def warm_up_in_epochs(w, gradient, num_epochs, steps_per_epoch, peak, final, warmup_steps):
+    warm, rates, total = warmup_steps * steps_per_epoch, [], num_epochs * steps_per_epoch
+    for t in range(1, total + 1):
+        part = (t - warm) / max(total - warm, 1)
+        fall = final + (peak - final) * (1 + np.cos(np.pi * part)) / 2
+        rates.append(peak * t / warm if t <= warm else fall)
+    return following(w, gradient, rates)
 
 
 @wrong("scheduled", "start")
@@ -423,6 +458,17 @@ def by_global_norm(max_norm):
         return [g * max_norm / norm for g in grads] if norm > max_norm else grads
 
     return clip
+
+
+@wrong("clipped", "changed")
+def in_the_callers_arrays(params, gradients, num_steps, learning_rate, momentum, max_norm):
+    clip = by_global_norm(max_norm)
+    velocity = [np.zeros_like(p) for p in params]
+    for _ in range(num_steps):
+        for p, v, g in zip(params, velocity, clip(gradients(params)), strict=True):
+            v[...] = momentum * v + g
+            p -= learning_rate * v
+    return params
 
 
 @right("clipped")

@@ -50,6 +50,7 @@ def _epochs(x, y, w, learning_rate, batch_size, orders, pairs=True, own=True, su
         rows = order if used else np.arange(len(x))
         x_now, y_now = (x_now[rows], y_now[rows]) if again else (x[rows], y[rows])
         labels = y_now if pairs else y
+        x_now = x if pairs == "targets" else x_now
         for start in range(0, len(x), batch_size):
             xb, yb = x_now[start : start + batch_size], labels[start : start + batch_size]
             if dropped and len(xb) < batch_size:
@@ -91,7 +92,8 @@ def mini_batches(attempt: Attempt) -> None:
         got = attempt.array(attempt.call(*given), (3,), "f", about=about)
         _compared(attempt, got, lambda given=given, **how: _epochs(*given, **how), {
             "apart": [{"pairs": False}, {"pairs": False, "own": False},
-                      {"pairs": False, "dropped": True}],
+                      {"pairs": False, "dropped": True}, {"pairs": False, "summed": True},
+                      {"pairs": "targets"}, {"pairs": "targets", "own": False}],
             "last": [{"own": False}],
             "summed": [{"summed": True}],
             "again": [{"again": True}, {"again": True, "own": False}],
@@ -168,7 +170,8 @@ def _adam(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, e
             m_hat, v_hat = m, v
         if correction == "spoiled":
             m, v = m_hat, v_hat
-        step = m_hat / (np.sqrt(v_hat + epsilon) if inside else np.sqrt(v_hat) + epsilon)
+        small = epsilon / np.sqrt(1 - beta_2**t) if inside == "uncorrected" else epsilon
+        step = m_hat / (np.sqrt(v_hat + epsilon) if inside is True else np.sqrt(v_hat) + small)
         rate = {"l2": 0.0, "bare": 1.0, "none": 0.0}.get(decay, learning_rate)
         w = w - learning_rate * step - rate * weight_decay * w
     return w
@@ -189,8 +192,9 @@ def _adam(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, e
              "the formula have the decay?"),
     undamped=("The decay is not multiplied by the learning rate, or there is none.",
               "Read the last line of the formula once more: what do the brackets enclose?"),
-    inside=("Epsilon stands under the root.",
-            "The root of 0.000001 is 0.001: under the root epsilon does a thousand times as much."),
+    inside=("Epsilon stands in the wrong place.",
+            "It is added to a root, not under it: the root of 0.000001 is 0.001. And to the root of "
+            "which v, the corrected one or the other?"),
 )  # fmt: skip
 def adamw(attempt: Attempt) -> None:
     """Loop 3: AdamW that is not AdamW."""
@@ -211,7 +215,7 @@ def adamw(attempt: Attempt) -> None:
             "uncorrected": [{"correction": "none", **d} for d in two],
             "counted": [{"correction": c, **d} for d in two for c in ("constant", "late")],
             "undamped": [{"decay": "bare"}, {"decay": "none"}],
-            "inside": [{"inside": True, **d} for d in two],
+            "inside": [{"inside": i, **d} for i in (True, "uncorrected") for d in two],
         }, about)  # fmt: skip
         attempt.passed(what)
 
@@ -222,8 +226,9 @@ def adamw(attempt: Attempt) -> None:
 def _rates(num_epochs, steps_per_epoch, peak, final, warmup_steps, first=1, by="step",
            span="rest", floor=True):  # fmt: skip
     total, rates = num_epochs * steps_per_epoch, []
+    warmup_steps = warmup_steps * steps_per_epoch if by == "warm-up" else warmup_steps
     for i in range(total):
-        t = (i if by == "step" else i // steps_per_epoch) + first
+        t = (i // steps_per_epoch if by == "epoch" else i) + first
         if t <= warmup_steps and warmup_steps:
             rates.append(peak * t / warmup_steps)
             continue
@@ -283,7 +288,7 @@ def scheduled(attempt: Attempt) -> None:
             "floor": [{"floor": False}],
             "span": [{"span": s, "first": f} for s in ("all", "late") for f in (0, 1)],
             "start": [{"first": 0}, {"first": 0, "floor": False}],
-            "epochs": lags + [{**lag, "floor": False} for lag in lags],
+            "epochs": [{"by": "warm-up"}] + lags + [{**lag, "floor": False} for lag in lags],
         }, f"as rates, {about}")  # fmt: skip
         final = attempt.array(got[0], (3,), "f", about=about)
         want = _follow(w, gradient, _rates(*schedule))
