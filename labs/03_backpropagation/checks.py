@@ -300,6 +300,7 @@ def _graphs(rng: np.random.Generator) -> dict[str, Value]:
 
 @task(
     points=2,
+    seconds=30,
     missing=("Values that the result depends on are missing.",
              "The values that were made from nothing belong to it, and so does the result itself."),
     repeated=("A value stands in the list more than once.",
