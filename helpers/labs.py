@@ -323,7 +323,12 @@ def task(points: float = 1, seconds: float = SECONDS, **hints: tuple[str, str]) 
         points: what the task is worth.
         seconds: after which the learner's code is stopped.
         hints: for each mistake, the first hint and the second; none may give the answer away.
+
+    Raises:
+        TypeError: a hint is called `points` or `seconds`, which are taken.
     """
+    if not all(isinstance(value, int | float) for value in (points, seconds)):
+        raise TypeError("points and seconds are numbers: give a hint another name than these")
 
     def register(function: Callable[[Attempt], None]) -> Task:
         lab, title = f"lab{function.__module__[-2:]}", function.__doc__.partition("\n")[0]

@@ -27,7 +27,7 @@ pytest.importorskip("nbgrader")
 COPY = making.read(making.copy_of(thirty.FOLDER))
 FEW = ["right", "half_right", "untouched", "copied_check", "replaces_the_check",
        "reads_tests_and_other_submissions", "writes_its_own_marks", "opens_the_network",
-       "cut_off_file"]  # fmt: skip
+       "deleted_nearly_everything", "cut_off_file"]  # fmt: skip
 needs_namespaces = pytest.mark.skipif(
     not sandbox.has_namespaces(), reason="no root or no namespaces here: sandbox.missing() says so"
 )
@@ -67,6 +67,23 @@ def test_what_was_mended_is_told_and_nothing_else(tmp_path, name):
         assert case.note in notes, notes
     else:
         assert not notes, notes
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_its_lab_is_found(tmp_path, name):
+    thirty.write(tmp_path / "in", tmp_path, 1, [name])
+    [path] = mending.notebooks_in(tmp_path / "in")
+    copies = {folder.name: making.read(making.copy_of(folder)) for folder in making.find()}
+    assert mending.lab_of(mending.read(path), copies, "some file.ipynb") == thirty.LAB
+
+
+def test_what_is_no_lab_is_none_and_an_empty_one_goes_by_its_name():
+    empty = nbformat.v4.new_notebook()
+    copies = {thirty.LAB: COPY}
+    assert mending.lab_of(empty, copies, "poem.ipynb") is None
+    assert mending.lab_of(empty, copies, f"Copy of {thirty.LAB}.ipynb") == thirty.LAB
+    other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('labs.check("lab03.x", y)')])
+    assert mending.lab_of(other, copies, "") is None
 
 
 def test_a_mended_notebook_is_mended_to_itself(tmp_path):

@@ -239,6 +239,11 @@ def test_an_answer_is_asked_for():
         labs.check("lab99.half")
 
 
+def test_a_hint_that_takes_a_settings_name_is_refused():
+    with pytest.raises(TypeError, match="another name"):
+        labs.task(seconds=("first", "second"))
+
+
 # --- hints
 
 

@@ -128,9 +128,10 @@ def _done(result: dict, what: str) -> None:
         raise Trouble(f"{what}: nbgrader failed. {' '.join(said[-2:])}")
 
 
-def released(folder: Path) -> dict[str, str]:
-    """The labs of this class: "lab07" to the name of its folder."""
-    return {f"lab{path.name[:2]}": path.name for path in sorted((folder / "release").glob("*_*"))}
+def released(folder: Path) -> dict[str, NotebookNode]:
+    """The copies that this class was handed, by the names of their labs."""
+    paths = sorted((folder / "release").glob("*/*.ipynb"))
+    return {path.stem: nbformat.read(path, as_version=4) for path in paths}
 
 
 # --- collect
@@ -152,11 +153,12 @@ def collect(folder: Path, source: Path, say: Callable[[str], None] = print) -> d
     if not students:
         raise Trouble(f"{source} has no folder for any student")
     config_of(folder)
+    copies = released(folder)
     shutil.rmtree(folder / "submitted", ignore_errors=True)
     notes: dict[str, dict] = {}
     for path in students:
         name = _student(path.name, notes)
-        notes[name] = _collect_one(folder, path, name)
+        notes[name] = _collect_one(folder, path, name, copies)
         for lab, said in notes[name].items():
             for line in said:
                 say(f"{name}, {lab or 'all'}: {line}")
@@ -173,27 +175,27 @@ def _student(name: str, taken: dict) -> str:
     return free
 
 
-def _collect_one(folder: Path, path: Path, student: str) -> dict[str, list[str]]:
+def _collect_one(
+    folder: Path, path: Path, student: str, copies: dict[str, NotebookNode]
+) -> dict[str, list[str]]:
     notes: dict[str, list[str]] = {}
-    known = released(folder)
     for file in mending.notebooks_in(path):
         try:
             book = mending.read(file)
         except (mending.Unreadable, OSError) as error:
-            lab = next((lab for lab, name in known.items() if name in file.name), "")
-            notes.setdefault(known.get(lab, ""), []).append(f"{file.name}: {error}")
+            lab = next((name for name in copies if name in file.name), "")
+            notes.setdefault(lab, []).append(f"{file.name}: {error}")
             continue
-        lab = mending.lab_of(book)
-        if lab not in known:
+        lab = mending.lab_of(book, copies, file.name)
+        if lab is None:
             notes.setdefault("", []).append(f"{file.name} is none of the class's labs; left out")
             continue
-        target = folder / "submitted" / student / known[lab] / f"{known[lab]}.ipynb"
-        said = notes.setdefault(known[lab], [])
+        target = folder / "submitted" / student / lab / f"{lab}.ipynb"
+        said = notes.setdefault(lab, [])
         if target.exists():
             said.append(f"a second notebook of this lab, {file.name}, was left out")
             continue
-        copy = nbformat.read(folder / "release" / known[lab] / target.name, as_version=4)
-        mended = mending.mend(copy, book)
+        mended = mending.mend(copies[lab], book)
         said += mended.notes
         target.parent.mkdir(parents=True)
         nbformat.write(mended.book, target)
@@ -324,7 +326,7 @@ def marks(folder: Path, say: Callable[[str], None] = print) -> list[dict]:
         The rows: student, points for each lab ("" where nothing came), total, most, notes.
     """
     notes = _read_json(folder / "notes.json")
-    names = list(released(folder).values())
+    names = list(released(folder))
     rows = []
     with api_of(folder).gradebook as book:
         most = {a.name: a.max_score for a in book.assignments}
@@ -369,9 +371,11 @@ def formgrader(folder: Path, arguments: Sequence[str] = ()) -> int:
     """Open nbgrader's pages for this class in JupyterLab, until it is stopped."""
     config_of(folder)
     command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--allow-root",
-               f"--ServerApp.root_dir={folder}", f"--config={folder / 'nbgrader_config.py'}",
-               "--LabServerApp.extra_labextensions_path=", *arguments]  # fmt: skip
+               f"--ServerApp.root_dir={folder}", *arguments]  # fmt: skip
+    # Not the course's own settings: they keep nbgrader's panels out of a learner's JupyterLab.
     environment = {key: v for key, v in os.environ.items() if key != "JUPYTER_CONFIG_PATH"}
+    scripts = sysconfig.get_path("scripts")
+    environment["PATH"] = os.pathsep.join([scripts, environment["PATH"]])
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
 

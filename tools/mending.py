@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 LARGEST = 64 * 2**20  # bytes of a submitted file
-LAB = re.compile(r"labs\.check\(\s*[\"'](lab\d\d)\.")
+LAB = re.compile(r"labs\.check\(\s*[\"']lab(\d\d)\.")
 DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+)\s*=", re.M)
 
 
@@ -72,10 +72,30 @@ def _cell(raw: object) -> dict | None:
     }
 
 
-def lab_of(book: NotebookNode) -> str | None:
-    """Which lab a notebook is of ("lab07"), by the checks in it."""
-    found = [lab for cell in book.cells for lab in LAB.findall(cell.source)]
-    return max(set(found), key=found.count) if found else None
+def lab_of(book: NotebookNode, copies: Mapping[str, NotebookNode], file: str = "") -> str | None:
+    """Which of the labs a notebook is of: by its checks, by its answers, or by the file's name.
+
+    Args:
+        copies: the copies that were handed out, by the names of their labs ("07_attention").
+    """
+    found = [number for cell in book.cells for number in LAB.findall(cell.source)]
+    for number in sorted(set(found), key=found.count, reverse=True):
+        for name in copies:
+            if name.startswith(number):
+                return name
+    if found:
+        return None
+    shared = {name: _shared(book, copy) for name, copy in copies.items()}
+    best = max(shared, key=shared.get, default=None)
+    if best is not None and shared[best]:
+        return best
+    return next((name for name in copies if name in file), None)
+
+
+def _shared(book: NotebookNode, copy: NotebookNode) -> int:
+    """How many cells of a notebook are answers or checks of this lab."""
+    places = [_place(cell, copy) for cell in book.cells if cell.cell_type == "code"]
+    return sum(place is not None and bool(_grade_id(copy.cells[place])) for place in places)
 
 
 def mend(copy: NotebookNode, submitted: NotebookNode) -> Mended:

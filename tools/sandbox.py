@@ -205,7 +205,7 @@ def environment(base: Path) -> dict[str, str]:
         "JUPYTER_DATA_DIR": work, "JUPYTER_RUNTIME_DIR": work, "JUPYTER_CONFIG_DIR": work,
         "COURSE_HOME": work, "COURSE_SOURCE": "sample", "COURSE_GRADING": "1",
         "PYTHONPATH": str(base / "site"), "PYTHONDONTWRITEBYTECODE": "1", "TQDM_DISABLE": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2",
+        "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
         **({"COURSE_HIDDEN_SEED": seed} if seed else {}),
     }  # fmt: skip
 

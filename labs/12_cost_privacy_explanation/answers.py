@@ -791,7 +791,7 @@ def deletes_in_x(explain, model, weights, x):
 # --- masked
 
 EMAIL = r"[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+"
-PHONE = r"\+\d(?:[ .-]?\(?\d\)?){7,14}(?!\d)"
+PHONE = r"\+\d(?:[ .-]?[()]?[ .-]?\d){7,14}(?!\d)"
 CARD = r"(?<![\w.-])\d(?:[ -]?\d){14,15}(?!\d)"
 IP = r"(?<![\w.])(?<!version )\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)"
 
@@ -886,6 +886,11 @@ def with_full_stop(texts):
 @wrong("masked", "edges")
 def without_the_plus(texts):
     return masker(texts, email=r"\w+@[\w.-]+\w")
+
+
+@wrong("masked", "edges")
+def with_the_bracket(texts):
+    return masker(texts, phone=r"\(?\+[\d ().-]{8,}", email=r"<?[\w.+-]+@[\w.-]+>?")
 
 
 @wrong("masked", "greedy")

@@ -632,6 +632,7 @@ FRAMES = (
     "From: Uma <{EMAIL}>, cc {EMAIL}; sent at 07:15",
     '{{"user": "{EMAIL}", "ip": "{IP}", "v": "v4.2.0"}}',
     "(call {PHONE}, or {PHONE} after 6)",
+    "her line ({PHONE}) is busy",
     "tel:{PHONE}",
     "Phone {PHONE}. Or write to {EMAIL}.",
     "answered by {EMAIL}.",
