@@ -25,9 +25,15 @@ DIVERGING = "RdBu_r"
 SIZE = (6.4, 3.4)
 
 
+_styled = False  # whether this session has the course's style
+
+
 def use_style() -> None:
-    """Set Matplotlib's defaults for the session; `start()` calls it."""
+    """Set Matplotlib's defaults for the session; `start()` and the first figure call it."""
+    global _styled
     import matplotlib as mpl
+
+    _styled = True
 
     mpl.rcParams.update(
         {
@@ -55,6 +61,8 @@ def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] | None = N
     """A new figure and its axes, as `matplotlib.pyplot.subplots`, in the course's size (inches)."""
     import matplotlib.pyplot as plt
 
+    if not _styled:  # a lab that needs no framework does not call start()
+        use_style()
     default = (SIZE[0] if columns == 1 else 4.2 * columns, SIZE[1] * rows)
     return plt.subplots(rows, columns, figsize=size or default, **about)
 

@@ -137,6 +137,9 @@ def test_the_untouched_copy_runs_to_its_end_and_scores_nothing(copy, tmp_path, m
     for cell in graded(copy_part(book, len(copy.cells))):
         shown = [output.data["text/plain"] for output in cell.outputs if "data" in output]
         assert any("NOT YET" in text for text in shown), cell.outputs
+    for cell in code(copy_part(book, len(copy.cells))):
+        errors = [o for o in cell.outputs if o.get("name") == "stderr"]
+        assert not errors, f"a learner is met by {errors[0].text[:200]}"
     for cell in marked:
         assert determine_grade(cell)[0] == 0, cell.source
         assert cell.outputs[-1].ename == "NotPassed", cell.outputs

@@ -116,3 +116,16 @@ def test_a_title_that_runs_past_the_edge_is_refused(shown):
     fig.axes[0].set_title("A finding that goes on and on " * 5)
     with pytest.raises(ValueError, match="shorter title"):
         plots.show(fig, ALT)
+
+
+def test_the_first_figure_of_a_session_has_the_courses_style():
+    """A lab that needs no framework draws without start(); its labels were cut off."""
+    import subprocess
+    import sys
+
+    code = (
+        "import matplotlib as mpl; from helpers import plots; plots.figure();"
+        "assert mpl.rcParams['figure.constrained_layout.use'];"
+        "mpl.rcParams['axes.grid'] = False; plots.figure(); assert not mpl.rcParams['axes.grid']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
