@@ -153,7 +153,7 @@ CASES: dict[str, Case] = {
         before("while True:\n    try:\n        x = 1\n    except BaseException:\n        pass"),
         ALL, slow=True),
     "deleted_check": Case(without("attention"), ALL, "check missing, put back: attention"),
-    "deleted_answer": Case(without("answer-window_mask"), WINDOW, "answer to window_mask"),
+    "deleted_answer": Case(without("answer-window_mask"), WINDOW, "put back: window_mask"),
     "deleted_nearly_everything": Case(
         lambda book: book.update(cells=[find(book, "answer-attention")]), 2, "check missing",
         file=f"{LAB}.ipynb"),

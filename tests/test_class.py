@@ -10,9 +10,13 @@ import csv
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -62,7 +66,7 @@ def test_whatever_came_its_checks_are_those_of_the_master(tmp_path, name):
 @pytest.mark.parametrize("name", READABLE)
 def test_what_was_mended_is_told_and_nothing_else(tmp_path, name):
     case, notes = thirty.CASES[name], " | ".join(mended(tmp_path, name).notes)
-    before_the_run = "check", "answer", "metadata", "kernel was", "conda"
+    before_the_run = "check", "answer", "metadata", "put back", "conda"
     if case.note and any(word in case.note for word in before_the_run) and "died" not in case.note:
         assert case.note in notes, notes
     else:
@@ -273,6 +277,46 @@ def fair(row, name):
     assert case.note in row["notes"], row
 
 
+def asked(url, method="GET", seconds=120):
+    request = urllib.request.Request(url, method=method, headers={"Authorization": "token abc"})
+    with urllib.request.urlopen(request, timeout=seconds) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.clock
+@needs_namespaces
+def test_the_formgrader_shows_the_class_and_grades_in_the_same_sandbox(few, tmp_path):
+    folder = few[0] / "class"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tools.classroom", "formgrader", "--class", str(folder),
+               "--no-browser", f"--ServerApp.port={port}", "--IdentityProvider.token=abc"]  # fmt: skip
+    home = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    with open(tmp_path / "log", "w") as log:
+        server = subprocess.Popen(command, cwd=making.ROOT, env={**os.environ, **home}, stdout=log,
+                                  stderr=log, start_new_session=True)  # fmt: skip
+    pages = f"http://127.0.0.1:{port}/formgrader/api"
+    try:
+        end, assignments = time.monotonic() + 90, None
+        while assignments is None and time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                assignments = asked(f"{pages}/assignments")
+            time.sleep(0.5)
+        assert assignments, (tmp_path / "log").read_text()
+        assert assignments[0]["name"] == thirty.LAB and assignments[0]["max_score"] == thirty.ALL
+        name = "replaces_the_check"
+        done = asked(f"{pages}/submission/{thirty.LAB}/{name}/autograde", "POST")
+        assert done["success"], done
+        scores = {
+            row["student"]: row["score"] for row in asked(f"{pages}/submissions/{thirty.LAB}")
+        }
+        assert scores[name] == 3 and scores["right"] == thirty.ALL
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
 @pytest.mark.slow
 @needs_namespaces
 def test_the_class_is_left_in_order(few):
@@ -308,6 +352,12 @@ def test_names_of_students_are_made_safe_and_stay_apart():
         taken[classroom._student(name, taken)] = name
     assert len(taken) == 6 and all("/" not in n and not n.startswith(".") for n in taken)
     assert classroom._plain("=1+1") == "'=1+1" and classroom._plain(3) == 3
+
+
+def test_the_guide_states_the_limits_that_hold():
+    guide = " ".join((making.ROOT / "workshop" / "README.md").read_text("utf-8").split())
+    for what, value in sandbox.Limits().rows():
+        assert what == "time" or value in guide, f"workshop/README.md: {what}, {value}"
 
 
 def test_a_cell_has_the_time_of_its_slowest_check():

@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,10 @@ def api_of(folder: Path) -> Any:
     """nbgrader itself, for this class."""
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
+    from sqlalchemy.exc import SAWarning
 
     config = config_of(folder)
+    warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own, not for a teacher
     scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
     if scripts not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
@@ -154,6 +157,7 @@ def collect(folder: Path, source: Path, say: Callable[[str], None] = print) -> d
         raise Trouble(f"{source} has no folder for any student")
     config_of(folder)
     copies = released(folder)
+    (folder / "from.txt").write_text(f"{source}\n", encoding="utf-8")
     shutil.rmtree(folder / "submitted", ignore_errors=True)
     notes: dict[str, dict] = {}
     for path in students:
@@ -229,7 +233,7 @@ class Run(NbGraderPreprocessor):
         folder = Path(about["db_url"].removeprefix("sqlite:///")).parent
         os.environ["COURSE_HIDDEN_SEED"] = (folder / "seed.txt").read_text().strip()
         limits = limits_for(f"lab{about['assignment'][:2]}")
-        hide = (folder, *HIDDEN_FROM_SUBMISSIONS)
+        hide = (folder, _handed_in(folder), *HIDDEN_FROM_SUBMISSIONS)
         run, proofs = _with_proofs(nb)
         trouble = sandbox.execute(run, limits, hide=hide)
         for cell, ran, proof in zip(nb.cells, run.cells, proofs, strict=True):
@@ -240,6 +244,12 @@ class Run(NbGraderPreprocessor):
         if trouble:
             _note(folder, about["student"], about["assignment"], f"the run ended early: {trouble}")
         return nb, resources
+
+
+def _handed_in(folder: Path) -> Path:
+    """Where the submissions came from, which no submission may see; this folder if that is unknown."""
+    file = folder / "from.txt"
+    return Path(file.read_text("utf-8").strip()) if file.exists() else folder
 
 
 def _with_proofs(nb: NotebookNode) -> tuple[NotebookNode, list[str]]:
@@ -290,6 +300,8 @@ def _note(folder: Path, student: str, lab: str, text: str) -> None:
 
 def grade(folder: Path, student: str | None = None, say: Callable[[str], None] = print) -> None:
     """Grade every submission that was collected, or one student's; goes on after a failure."""
+    if os.name == "nt":
+        raise Trouble("grading needs Linux, macOS or WSL: Windows alone can hold no code to limits")
     for sentence in sandbox.missing():
         say(f"NOT HAD HERE: {sentence}")
     for what, value in sandbox.Limits().rows():

@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 LARGEST = 64 * 2**20  # bytes of a submitted file
 LAB = re.compile(r"labs\.check\(\s*[\"']lab(\d\d)\.")
+DELETED = "answer deleted, its empty form put back: "
 DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+)\s*=", re.M)
 
 
@@ -132,6 +133,10 @@ def mend(copy: NotebookNode, submitted: NotebookNode) -> Mended:
         if cell.metadata.get("own"):
             cell.metadata, cell.id = nbformat.from_dict({}), f"own-{number}"
     made.cells = cells
+    deleted = [note.removeprefix(DELETED) for note in notes if note.startswith(DELETED)]
+    notes = [note for note in notes if not note.startswith(DELETED)]
+    if deleted:
+        notes.append(f"{DELETED}{', '.join(deleted)}")
     return Mended(made, list(dict.fromkeys(notes)))
 
 
@@ -215,7 +220,7 @@ def _fill(cell: NotebookNode, sources: list[str], notes: list[str]) -> list[str]
     stub = cell.source.strip()
     if not sources:
         if name:
-            notes.append(f"the answer to {name} was deleted; its empty form put back")
+            notes.append(f"{DELETED}{name}")
         return []
     written = [s for s in sources if s.strip() != stub]
     if name and len(sources) > 1:
