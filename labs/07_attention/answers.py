@@ -72,6 +72,22 @@ def no_window(context_length, window):
     return causal(context_length)
 
 
+@wrong("window_mask", "inverted")
+def what_is_hidden(context_length, window):
+    return ~two_triangles(context_length, window)
+
+
+@wrong("window_mask", "inverted")
+def true_above_the_diagonal(context_length, window):
+    return ~causal(context_length)
+
+
+@wrong("window_mask", "raised")
+def diagonal_by_diagonal(context_length, window):
+    diagonals = [np.diag(np.ones(context_length - k), -k) for k in range(window)]
+    return sum(diagonals) > 0
+
+
 @wrong("window_mask", "type")
 def zeros_and_ones(context_length, window):
     return np.array(by_loops(context_length, window)).astype(float)
@@ -106,6 +122,41 @@ def no_root(q, k, v, mask):
 @wrong("attention", "divisor")
 def by_the_width(q, k, v, mask):
     return softmax(np.where(mask, q @ k.T / q.shape[-1], -np.inf)) @ v
+
+
+@wrong("attention", "divisor")
+def by_the_root_of_the_length(q, k, v, mask):
+    return softmax(np.where(mask, q @ k.T / np.sqrt(len(q)), -np.inf)) @ v
+
+
+@wrong("attention", "zeroed")
+def scores_times_mask(q, k, v, mask):
+    return softmax(q @ k.T / np.sqrt(q.shape[-1]) * mask) @ v
+
+
+@wrong("attention", "weak")
+def minus_a_thousand(q, k, v, mask):
+    return softmax(np.where(mask, q @ k.T / np.sqrt(q.shape[-1]), -1000)) @ v
+
+
+@wrong("attention", "weak")
+def ten_thousand_less(q, k, v, mask):
+    return softmax(q @ k.T / np.sqrt(q.shape[-1]) + np.where(mask, 0, -1e4)) @ v
+
+
+@wrong("attention", "weak")
+def minus_one(q, k, v, mask):
+    return softmax(np.where(mask, q @ k.T / np.sqrt(q.shape[-1]), -1)) @ v
+
+
+@wrong("attention", "late")
+def late_and_unscaled(q, k, v, mask):
+    return np.where(mask, softmax(q @ k.T), 0) @ v
+
+
+@right("attention")
+def a_thousand_million_less(q, k, v, mask):
+    return softmax(q @ k.T / np.sqrt(q.shape[-1]) + np.where(mask, 0, -1e9)) @ v
 
 
 @wrong("attention", "axis")
@@ -195,8 +246,46 @@ def row_by_row(function, x):
 
 @right("leaking_rows")
 def as_array(function, x):
-    other = np.vstack([x[:-1], x[-1:] + 1])
+    other = np.vstack([x[:-1], x[-1:] + np.random.default_rng(3).normal(size=x.shape[1])])
     return np.flatnonzero(np.any(function(x) != function(other), axis=1)[:-1])
+
+
+@right("leaking_rows")
+def several_changes(function, x):
+    moved = np.zeros(len(x), dtype=bool)
+    for column in range(x.shape[1]):
+        other = x.copy()
+        other[-1, column] -= 2.5
+        moved |= (function(x) != function(other)).any(axis=1)
+    return [i for i in range(len(x) - 1) if moved[i]]
+
+
+@wrong("leaking_rows", "normed")
+def doubled(function, x):
+    other = x.copy()
+    other[-1] *= 2
+    return np.flatnonzero(np.any(function(x) != function(other), axis=1)[:-1])
+
+
+@wrong("leaking_rows", "normed")
+def all_raised_by_one(function, x):
+    other = np.vstack([x[:-1], x[-1:] + 1])
+    return np.flatnonzero(np.abs(function(x) - function(other)).max(axis=1)[:-1] > 1e-12)
+
+
+@wrong("leaking_rows", "part")
+def one_number_changed(function, x):
+    other = x.copy()
+    other[-1, 0] += 1
+    moved = [np.abs(a - b).max() > 0 for a, b in zip(function(x), function(other), strict=True)]
+    return np.flatnonzero(moved[:-1])
+
+
+@wrong("leaking_rows", "whole")
+def all_numbers_of_a_row(function, x):
+    other = x.copy()
+    other[-1] += np.linspace(1, 2, x.shape[1]) ** 2
+    return np.flatnonzero(np.all(function(x) != function(other), axis=1)[:-1])
 
 
 @wrong("leaking_rows", "last")
@@ -273,4 +362,78 @@ def mean_of_blocks(q, k, v, block):
         for s in starts:
             end = min(s + block, i + 1)
             out[i] += attend(q[i : i + 1], k[s:end], v[s:end], True)[0] / len(starts)
+    return out
+
+
+@wrong("slim_attention", "overflow")
+def bare_exponential_in_blocks(q, k, v, block):
+    out = np.zeros_like(v)
+    for start in range(0, len(q), block):
+        end = min(start + block, len(q))
+        mask = np.arange(start, end)[:, None] >= np.arange(end)
+        powers = np.exp(q[start:end] @ k[:end].T / np.sqrt(q.shape[-1])) * mask
+        out[start:end] = powers @ v[:end] / powers.sum(axis=1, keepdims=True)
+    return out
+
+
+class Tensor:
+    """Stands for a framework's tensor, whose memory nobody here can see."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+@wrong("slim_attention", "type")
+def tensor(q, k, v, block):
+    return Tensor(slices_of_queries(q, k, v, block))
+
+
+@wrong("slim_attention", "rest")
+def whole_blocks_only(q, k, v, block):
+    out = np.zeros_like(v)
+    whole = len(q) // block * block
+    out[:whole] = slices_of_queries(q, k, v, block)[:whole]
+    return out
+
+
+@wrong("slim_attention", "offset")
+def mask_of_the_first_block(q, k, v, block):
+    out = np.zeros_like(v)
+    for start in range(0, len(q), block):
+        rows = q[start : start + block]
+        out[start : start + block] = attend(rows, k, v, np.tri(len(rows), len(k), dtype=bool))
+    return out
+
+
+@wrong("slim_attention", "own")
+def each_block_for_itself(q, k, v, block):
+    cut = [slice(s, s + block) for s in range(0, len(q), block)]
+    return np.concatenate([attend(q[c], k[c], v[c], causal(len(q[c]))) for c in cut])
+
+
+@wrong("slim_attention", "forgets")
+def never_scaled_anew(q, k, v, block):
+    out, length = np.zeros_like(v), len(q)
+    for start in range(0, length, block):
+        rows = np.arange(start, min(start + block, length))
+        total, mean = 0.0, 0.0
+        for first in range(0, rows[-1] + 1, block):
+            columns = np.arange(first, min(first + block, length))
+            scores = q[rows] @ k[columns].T / np.sqrt(q.shape[1])
+            powers = np.exp(scores - scores.max(1, keepdims=True))
+            powers *= rows[:, None] >= columns
+            total, mean = total + powers.sum(1, keepdims=True), mean + powers @ v[columns]
+        out[rows] = mean / np.maximum(total, 1e-300)
+    return out
+
+
+@wrong("slim_attention", "ahead")
+def one_word_ahead(q, k, v, block):
+    out = np.zeros_like(v)
+    for start in range(0, len(q), block):
+        rows = np.arange(start, min(start + block, len(q)))
+        out[rows] = attend(q[rows], k, v, rows[:, None] + 1 >= np.arange(len(k)))
     return out
