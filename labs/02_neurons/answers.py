@@ -128,6 +128,19 @@ def one_matrix_too_many(num_inputs, num_outputs, num_hidden, budget):
     return search(count, budget)
 
 
+@wrong("widest", "layers")
+def as_many_matrices_as_layers(num_inputs, num_outputs, num_hidden, budget):
+    def count(w):
+        return (num_inputs + 1) * w + num_hidden * (w + 1) * w + (w + 1) * num_outputs
+
+    return search(count, budget)
+
+
+@wrong("widest", "type")
+def a_float(num_inputs, num_outputs, num_hidden, budget):
+    return float(one_by_one(num_inputs, num_outputs, num_hidden, budget))
+
+
 @wrong("widest", "over")
 def rounded_up(num_inputs, num_outputs, num_hidden, budget):
     return one_by_one(num_inputs, num_outputs, num_hidden, budget) + 1
@@ -254,6 +267,15 @@ def by_trying(num_inputs, num_units, activation, seed):
     weights = drawn(1.0, num_inputs, num_units, seed)
     x = activation(np.random.default_rng(seed + 1).normal(size=(400, num_inputs)))
     return weights / np.sqrt(np.mean((x @ weights) ** 2))
+
+
+@right("weights_for")
+def each_unit_by_itself(num_inputs, num_units, activation, seed):
+    """Each unit is scaled by itself; for ReLU the weights' own spread is then another."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(num_inputs, num_units))
+    x = activation(rng.normal(size=(2_000, num_inputs)))
+    return weights / np.sqrt(np.mean((x @ weights) ** 2, axis=0))
 
 
 @wrong("weights_for", "he")
@@ -498,6 +520,11 @@ def disc_only(centre, unit):
 
 
 @wrong("target", "disc")
+def output_bias_too_low(centre, unit):
+    return rings(centre, unit, 6, 6, 1.0, 3.0, 12.0, -0.2)
+
+
+@wrong("target", "sign")
 def upside_down(centre, unit):
     weights, bias, out, level = six_and_six(centre, unit)
     return weights, bias, -out, -level

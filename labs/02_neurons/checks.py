@@ -103,18 +103,22 @@ def widest(attempt: Attempt) -> None:
     cases += [(784, 10, 2, int(rng.integers(10**6, 5 * 10**6))), (5, 3, 2, 4)]
     for i, (num_inputs, num_outputs, depth, budget) in enumerate(cases):
         about = (
-            f"for {num_inputs} inputs, {num_outputs} outputs, {depth} hidden layers and "
-            f"{budget:,} parameters"
+            f"for {num_inputs} inputs, {num_outputs} outputs, {depth} hidden "
+            f"layer{'s' * (depth > 1)} and {budget:,} parameters"
         )
-        got = attempt.number(attempt.call(num_inputs, num_outputs, depth, budget), about)
-        attempt.require(got == int(got), "type", f"A whole number was expected {about}, not {got}.")
+        made = attempt.call(num_inputs, num_outputs, depth, budget)
+        attempt.number(made, about)
+        told = f"An int was expected {about}, and this came: {shown(made)}"
+        attempt.require(np.asarray(made).dtype.kind in "iu", "type", told)
+        got = int(made)
         want = _best(num_inputs, num_outputs, depth, budget)
         mistakes: dict[str, float] = {}
         if i == 0:  # here each mistake gives another width
             mistakes["bias"] = _best(num_inputs, num_outputs, depth, budget, bias=False)
             mistakes["output"] = _best(num_inputs, 0, depth, budget)
-        if i == 1:
-            other = [_best(num_inputs, num_outputs, depth + n, budget) for n in (-1, 1, 2)]
+        if i < 2:
+            wrong = (1, 2) if i == 0 else (-1, 1, 2)
+            other = [_best(num_inputs, num_outputs, depth + n, budget) for n in wrong]
             mistakes["layers"] = got if got in other else -1
         attempt.agrees(got, want, mistakes, "over" if got > want else "under", about, 1e-9)
     attempt.passed(f"{len(cases)} budgets, some met to the last parameter")
@@ -245,8 +249,8 @@ def _mean(values: Callable) -> float:
     alike=("All units get the same weights, or all inputs do.",
            "Then they compute the same, and training never parts them. Draw each weight anew."),
     spread=("The spread of the weights is not what keeps the sums at a spread of 1.",
-            "The variance of a sum is the number of inputs, times the variance of a weight, times the "
-            "mean of the squares of the inputs. It should be 1."),
+            "Draw a large batch of inputs, activation and all, send it through your weights, and "
+            "measure the sums. By which factor are they off, and is it the same for all activations?"),
     seed=("Another seed gives the same weights, or the same seed gives others.",
           "np.random.default_rng(seed) makes a source of random numbers that depends on the seed "
           "alone."),
@@ -288,7 +292,9 @@ def _judge(attempt: Attempt, got: np.ndarray, activation: Callable, about: str) 
     saw = f"The weights have a spread of {spread:.4g} {about}."
     same = np.allclose(got, got[:, :1]) or np.allclose(got, got[:1])
     attempt.require(not same, "alike", f"Whole rows or columns are the same {about}.")
-    if abs(spread / want - 1) < 0.06:
+    sums = activation(attempt.rng.normal(size=(1_000, num_inputs))) @ got
+    close = [abs(spread / want - 1), abs(float(np.sqrt(np.mean(sums**2))) - 1)]
+    if min(close) < 0.06:  # some scale each unit by its sums: then the weights say less
         attempt.require(abs(got.mean()) < 0.1 * want, "spread", f"{saw} Their mean is not 0.")
         return
     mistakes = [
@@ -449,6 +455,9 @@ def _points(rng: np.random.Generator, centre: Sequence[float], unit: float, numb
 
 @task(
     points=3,
+    sign=("The network says the opposite of what it should, everywhere.",
+          "Its answer is 1 where the output is above 0. Is your output above 0 in the disc, and which "
+          "parts decide that?"),
     disc=("Points of the inner disc are taken for the ring.",
           "In the middle the output must be above 0. Which units are at work there, and what do they "
           "and the output's bias add up to?"),
@@ -482,15 +491,17 @@ def target(attempt: Attempt) -> None:
         about = f"for a pattern {what}"
         network = _network(attempt, attempt.call(np.array(centre), unit), about)
         widths.append(len(network[1]))
-        wrong, total = {}, 0
+        wrong, total, opposite = {}, 0, True
         for name, x in _points(rng, centre, unit).items():
             output = np.maximum(x @ network[0] + network[1], 0) @ network[2] + network[3]
             missed = int(np.sum((output > 0) != (name != "ring")))
             wrong |= {name: missed} if missed else {}
+            opposite = opposite and missed == len(x)
             total += len(x)
         if wrong:
             told = ", ".join(f"{number} of the {name}" for name, number in wrong.items())
             saw = f"Of {total} points {about}, these are wrong: {told}. Units: {widths[-1]}."
+            attempt.require(not opposite, "sign", saw)
             raise Failed(moved or max(wrong, key=lambda name: wrong[name]), saw)
         attempt.passed(what)
     most = max(widths)
