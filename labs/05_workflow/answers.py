@@ -4,6 +4,7 @@ They are the mistakes that people make, and right answers written another way th
 """
 
 import math
+import re
 
 import numpy as np
 from scipy.stats import binomtest
@@ -82,6 +83,45 @@ def texts_only(films, texts):
 @wrong("belongs_together", "exact")
 def equal_texts(films, texts):
     return by_labels_that_spread(films, [hex(hash(text)) for text in texts])
+
+
+def by_form(films, texts, form):
+    return by_labels_that_spread(films, [hex(hash(form(text))) for text in texts])
+
+
+@wrong("belongs_together", "exact")
+def ends_only(films, texts):
+    return by_form(films, texts, str.strip)
+
+
+@wrong("belongs_together", "exact")
+def small_letters_only(films, texts):
+    return by_form(films, texts, str.lower)
+
+
+@wrong("belongs_together", "exact")
+def small_letters_and_ends(films, texts):
+    return by_form(films, texts, lambda text: text.lower().strip())
+
+
+@wrong("belongs_together", "exact")
+def blanks_only(films, texts):
+    return by_form(films, texts, lambda text: re.sub(" +", " ", text.lower().strip()))
+
+
+@wrong("belongs_together", "merged")
+def without_punctuation(films, texts):
+    return by_form(films, texts, lambda text: plain(re.sub(r"[^\w\s]", "", text)))
+
+
+@wrong("belongs_together", "merged")
+def joined_words(films, texts):
+    return by_form(films, texts, lambda text: "".join(text.lower().split()))
+
+
+@wrong("belongs_together", "merged")
+def films_in_small_letters(films, texts):
+    return by_labels_that_spread([film.lower() for film in films], [f"  {t}" for t in texts])
 
 
 @wrong("belongs_together", "chain")
@@ -317,9 +357,44 @@ def with_a_loop(settings, score):
 
 @right("tuned")
 def with_argmax(settings, score):
+    val = np.array([score(setting, "val") for setting in settings])
+    chosen = settings[int(np.nanargmax(val))]
+    return np.array([chosen, score(chosen, "test")])
+
+
+@wrong("tuned", "zero")
+def nan_is_zero(settings, score):
     val = np.nan_to_num([score(setting, "val") for setting in settings])
     chosen = settings[int(np.argmax(val))]
-    return np.array([chosen, score(chosen, "test")])
+    return chosen, score(chosen, "test")
+
+
+@wrong("tuned", "zero")
+def more_than_zero(settings, score):
+    best, chosen = 0, None
+    for setting in settings:
+        accuracy = score(setting, "val")
+        if accuracy > best:
+            best, chosen = accuracy, setting
+    return chosen, score(chosen, "test")
+
+
+@wrong("tuned", "zero")
+def more_than_zero_if_any(settings, score):
+    val = {setting: score(setting, "val") for setting in settings}
+    chosen = max((s for s in settings if val[s] > 0), key=val.get, default=settings[0])
+    return chosen, score(chosen, "test")
+
+
+@wrong("tuned", "changed")
+def sorts_in_place(settings, score):
+    settings.sort()
+    return with_a_loop(settings, score)
+
+
+@wrong("tuned", "tie")
+def sorted_first(settings, score):
+    return with_a_loop(sorted(settings), score)
 
 
 @wrong("tuned", "peeked")
@@ -495,6 +570,18 @@ def on_train(texts, labels, films):
 @wrong("rescued", "modest")
 def says_a_half(texts, labels, films):
     return bag().fit(texts, labels).predict, 0.5
+
+
+@wrong("rescued", "unsteady")
+def always_claims_the_same(texts, labels, films):
+    return bag().fit(texts, labels).predict, 0.8
+
+
+@wrong("rescued", "modest")
+def careless_and_a_constant(texts, labels, films):
+    own = CountVectorizer(binary=True)
+    model = LogisticRegression(C=0.1, solver="liblinear").fit(own.fit_transform(texts), labels)
+    return (lambda new: model.predict(own.transform(new))), 0.75
 
 
 @wrong("rescued", "weak")

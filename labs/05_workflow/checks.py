@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from helpers import labs
 from helpers.attempts import shown
 from helpers.labs import Attempt, task
+
+CLEAR = (0.68, 0.76, 0.92)  # how clearly the reviews of the challenge's data sets speak
 
 
 @functools.cache
@@ -49,6 +52,14 @@ def _plain(texts: Sequence[str]) -> list[str]:
     return [" ".join(text.lower().split()) for text in texts]
 
 
+def _half_plain(texts: Sequence[str]) -> list[list[str]]:
+    """Texts as they come, and with a part only of what does not count taken out."""
+    forms = (str, str.strip, str.lower, lambda t: t.lower().strip(), lambda t: " ".join(t.split()),
+             lambda t: re.sub(" +", " ", t.lower()), lambda t: re.sub(" +", " ", t.lower()).strip(),
+             lambda t: re.sub(" +", " ", t.lower().strip()))  # fmt: skip
+    return [[form(text) for text in texts] for form in forms]
+
+
 def _few(rng: np.random.Generator) -> tuple[list[str], list[str]]:
     """Reviews of few films, with copies that differ in capitals and spaces, and a chain."""
     made = _reviews(7, int(rng.integers(10**6)))
@@ -77,11 +88,19 @@ def _few(rng: np.random.Generator) -> tuple[list[str], list[str]]:
            "pass over the reviews does not find that out: what must happen to a whole group when it "
            "turns out to be part of another?"),
     merged=("Reviews are together that nothing ties.",
-            "Are you comparing parts of texts, or films without their full name?"),
+            "Are you comparing parts of texts, or films without their full name? Only capitals and "
+            "white space do not count, and in texts only: punctuation and the borders of words do."),
 )  # fmt: skip
 def belongs_together(attempt: Attempt) -> None:
     """Which reviews must stay on one side."""
+    one, two, three = attempt.rng.permutation(["Fine film", "So so, then", "Not at all"]).tolist()
     cases = [
+        ("for copies in other capitals and white space, without a chain", list("abcdefgh"),
+         [one, one.upper(), two, f"\t{two}\n", three, three.replace(" ", "\n"), "Fine", "Fine"]),
+        ("for texts that differ in more than capitals and white space", list("abcdefg"),
+         [one, f"{one}.", one.replace(" ", ""), two, two.replace(",", ""), three, f"{three}!"]),
+        ("for films whose names differ in capitals", ["Up", "up", "UP", "Up"],
+         [one, two, three, "Fine"]),
         ("for six reviews, one chain among them", list("babcdd"),
          ["poor", "fine film", "fine film", "Poor ", "so so", "endless"]),
         ("for two reviews with nothing in common", ["a", "b"], ["one", "two"]),
@@ -95,12 +114,14 @@ def belongs_together(attempt: Attempt) -> None:
         attempt.require(len(got) == len(films), "shape", wanted + f"{len(got)} groups.")
         found = _numbered([_key(g) for g in got])
         want = _linked(films, _plain(texts))
+        how = "exact" if "without a chain" in about else "chain"
+        halves = [_linked(films, form) for form in _half_plain(texts)]
         attempt.agrees(found, want, {
             "film": _numbered(films),
             "text": _numbered(_plain(texts)),
-            "exact": _linked(films, texts),
+            "exact": next((half for half in halves if np.array_equal(found, half)), halves[0]),
             "chain": _once(films, _plain(texts)),
-        }, _how(found, want), about)  # fmt: skip
+        }, _how(found, want, how), about)  # fmt: skip
         attempt.passed(about.removeprefix("for "))
 
 
@@ -123,10 +144,10 @@ def _key(value: object) -> object:
     return value if isinstance(value, str | int | float | tuple) else None
 
 
-def _how(found: np.ndarray, want: np.ndarray) -> str:
-    """Whether something is together that nothing ties, or a chain is cut."""
+def _how(found: np.ndarray, want: np.ndarray, cut: str) -> str:
+    """Whether something is together that nothing ties, or (the hint `cut`) a tie is missed."""
     together = found[:, None] == found
-    return "merged" if (together & (want[:, None] != want)).any() else "chain"
+    return "merged" if (together & (want[:, None] != want)).any() else cut
 
 
 def _lumps(rng: np.random.Generator, number: int) -> tuple[list[int], list[int]]:
@@ -368,36 +389,49 @@ def _steps(losses, patience, min_delta):
               "max() and np.argmax do strange things with NaN. Leave such settings out first."),
     worst=("Another than the best setting was chosen.",
            "`score` gives an accuracy: is more of it better or worse?"),
+    zero=("A setting with the validation accuracy 0 counts as none.",
+          "0 is an accuracy like any other, and NaN is not 0. What does your comparison begin with?"),
 )  # fmt: skip
 def tuned(attempt: Attempt) -> None:
     """Choose on validation, open the test part once."""
-    for round_ in range(6):
+    for round_ in range(8):
         number = int(attempt.rng.integers(5, 9))
         settings = np.sort(attempt.rng.uniform(0.001, 10, number)).round(4).tolist()
+        if round_ % 2:
+            settings.reverse()
         table = {part: _curve(attempt.rng, number, part) for part in ("train", "val", "test")}
         if round_ == 1:
             table["val"][2] = table["val"][3] = max(table["val"]) + 0.01
         if round_ in (2, 3):
             table["val"][0 if round_ == 2 else 1] = math.nan
         _plain_last(table["val"])
+        if round_ > 5:  # nothing but failures and zeros, or a failure and one zero
+            none = range(number) if round_ == 7 else range(2)
+            table["val"] = [math.nan if i in none and i != 2 else 0.0 for i in range(number)]
         val = np.array(table["val"])
         best = int(np.flatnonzero(val == np.nanmax(val))[0])
         table["test"][best] -= 0.005  # not the best on test: another is
-        looks: list[str] = []
+        looks, strange = [], []
 
-        def score(setting, part, settings=settings, table=table, looks=looks):
+        def score(setting, part, settings=settings, table=table, looks=looks, strange=strange):
             looks.append(part)
+            if setting not in settings:
+                strange.append(setting)
+                return math.nan
             return table[part][settings.index(setting)]
 
         about = f"for {number} settings, the {round_ + 1}. time"
         got = attempt.call(list(settings), score)
         opened = looks.count("test")
         attempt.require(opened < 2, "peeked", f"It was looked at {opened} times {about}.")
+        saw = f"The accuracy of {shown(strange[-1:])}, which is no setting, was asked for {about}."
+        attempt.require(not strange, "zero" if round_ > 5 else "values", saw)
         attempt.require(got is not None, "empty", f"None came {about}.")
         pair = hasattr(got, "__len__") and not isinstance(got, str | dict) and len(got) == 2
         saw = f"A setting and its accuracy were expected {about}, and this came: {shown(got)}"
         attempt.require(pair, "type", saw)
         setting, figure = list(got)
+        attempt.require(setting is not None or round_ < 6, "zero", saw)
         setting = attempt.number(setting, about)
         known = [i for i, s in enumerate(settings) if math.isclose(s, setting, rel_tol=1e-6)]
         attempt.require(known, "values", f"{setting} was chosen {about}; it is none of them.")
@@ -406,7 +440,7 @@ def tuned(attempt: Attempt) -> None:
         right = math.isclose(figure, table["test"][best], abs_tol=1e-9)
         attempt.require(right, "untested", f"The figure {figure:.4f} came {about}.")
     attempt.passed(
-        "6 choices, with equal ones and diverged ones, and one look at the test part each"
+        "8 choices, with equal ones and diverged ones, and one look at the test part each"
     )
 
 
@@ -427,7 +461,8 @@ def _plain_last(val: list[float]) -> None:
 def _choice(attempt, found, best, table, about) -> None:
     saw = f"Setting number {found} (counted from 0) was chosen {about}."
     val = table["val"]
-    attempt.require(not math.isnan(val[found]), "diverged", saw)
+    zeros = np.nanmax(val) == 0
+    attempt.require(not math.isnan(val[found]), "zero" if zeros else "diverged", saw)
     attempt.require(found == best or val[found] != val[best], "tie", saw)
     trained = int(np.argmax(table["train"]))
     attempt.require(found != trained, "trained", saw)
@@ -545,6 +580,9 @@ def _figures(attempt, got, batches, train_labels, about) -> None:
     modest=("You claim less than your classifier keeps.",
             "A measure with a few films only is a matter of luck: let each film be the held-out one in "
             "turn, and take the mean over all reviews."),
+    unsteady=("Your claims miss, sometimes above and sometimes below.",
+              "The three data sets differ in difficulty. Does your claim follow from the reviews that "
+              "were handed over, and from enough of them?"),
     weak=("On new films the classifier is hardly better than none.",
           "A bag of words and logistic regression do better. Which C does validation with whole films "
           "prefer?"),
@@ -554,9 +592,10 @@ def _figures(attempt, got, batches, train_labels, about) -> None:
 def rescued(attempt: Attempt) -> None:
     """Challenge: the workflow, rescued."""
     gaps, true = [], []
-    for _ in range(3):
+    for clear in attempt.rng.permutation(CLEAR).tolist():
         seeds = [int(s) for s in attempt.rng.integers(10**6, 10**8, 2)]
-        given, fresh = _reviews(90, seeds[0], copies=0.15), _reviews(150, seeds[1])
+        given = _reviews(180, seeds[0], copies=0.15, clear=clear)
+        fresh = _reviews(300, seeds[1], clear=clear)
         about = f"for {len(given.texts)} reviews"
         got = attempt.call(*(list(column) for column in given))
         attempt.require(got is not None, "empty", f"None came {about}.")
@@ -567,13 +606,15 @@ def rescued(attempt: Attempt) -> None:
         said = _answers(attempt, got[0], fresh.texts)
         true.append(float(np.mean(said == np.array(fresh.labels))))
         gaps.append(claimed - true[-1])
-    keeps, gap = float(np.mean(true)), float(np.mean(gaps))
-    saw = f"Claimed: {keeps + gap:.1%}; on new films: {keeps:.1%} (means of three data sets)."
-    value = keeps - abs(gap)
-    attempt.score(f"{value:.1%}: {keeps:.1%} on new films, less a gap of {abs(gap):.1%}", value)
-    attempt.require(keeps >= 0.70, "weak", saw)
+    keeps, gap, off = (float(np.mean(values)) for values in (true, gaps, np.abs(gaps)))
+    each = ", ".join(f"{t + g:.1%} and {t:.1%}" for t, g in zip(true, gaps, strict=True))
+    saw = f"Claimed, and right on new films, for each of three data sets: {each}."
+    value = keeps - off
+    attempt.score(f"{value:.1%}: {keeps:.1%} on new films, less a gap of {off:.1%}", value)
+    attempt.require(keeps >= 0.75, "weak", saw)
     attempt.require(gap <= 0.05, "flattered", saw)
     attempt.require(gap >= -0.05, "modest", saw)
+    attempt.require(off <= 0.05, "unsteady", saw)
     attempt.passed(saw)
 
 

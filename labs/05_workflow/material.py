@@ -38,11 +38,12 @@ class Reviews(NamedTuple):
     films: list[str]
 
 
-def reviews(num_films: int, seed: int, copies: float = 0.0) -> Reviews:
+def reviews(num_films: int, seed: int, copies: float = 0.0, clear: float = 0.72) -> Reviews:
     """Reviews of invented films, about nine a film; most reviews of one film agree.
 
     Args:
         copies: so many reviews, as a share of all, are posted a second time, some for another film.
+        clear: the share of words that fit the label; the lower, the harder it is to tell.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -51,7 +52,7 @@ def reviews(num_films: int, seed: int, copies: float = 0.0) -> Reviews:
         people, themes = [_name(rng) for _ in range(2)], [_one(rng, THEMES) for _ in range(2)]
         for _ in range(rng.integers(4, 15)):
             label = int(quality if rng.random() < 0.88 else not quality)
-            rows.append((_text(rng, label, film, people, themes), label, film))
+            rows.append((_text(rng, label, film, people, themes, clear), label, film))
     for row in rng.permutation(len(rows))[: int(copies * len(rows))]:
         text, label, film = rows[row]
         if rng.random() < 0.1:
@@ -69,10 +70,12 @@ def _one(rng: np.random.Generator, words: list[str]) -> str:
     return words[rng.integers(len(words))]
 
 
-def _text(rng: np.random.Generator, label: int, film: str, people: list, themes: list) -> str:
+def _text(
+    rng: np.random.Generator, label: int, film: str, people: list, themes: list, clear: float
+) -> str:
     said = [f"I saw {film}, about {_one(rng, themes)}."]
     for _ in range(rng.integers(2, 5)):
-        words = PRAISE if (rng.random() < 0.72) == bool(label) else BLAME
+        words = PRAISE if (rng.random() < clear) == bool(label) else BLAME
         thing = _one(rng, people) if rng.random() < 0.5 else f"The {_one(rng, THINGS)}"
         said.append(f"{thing} is {_one(rng, words)}.")
     return " ".join(said)
