@@ -180,6 +180,45 @@ def all_packages(lock, yanked):
     return dict(problems_of(line, yanked) for line in requirements(lock))
 
 
+@wrong("audit", "comment")
+def cut_at_every_hash_sign(lock, yanked):
+    return by_pattern(re.sub("#.*", "", lock), yanked)
+
+
+@wrong("audit", "yanked")
+def yanked_only_with_a_hash(lock, yanked):
+    out = {}
+    for line in requirements(lock):
+        name, found = problems_of(line, yanked)
+        if "no hash" in found:
+            found -= {"yanked"}
+        if found:
+            out[name] = found
+    return out
+
+
+def looked_up(lock, yanked, cut):
+    out = {}
+    for line in requirements(lock):
+        name, found = problems_of(line, yanked)
+        version = re.split(cut, line.partition("==")[2])[0].strip()
+        if (name, version) not in yanked:
+            found -= {"yanked"}
+        if found:
+            out[name] = found
+    return out
+
+
+@wrong("audit", "marker")
+def marker_left_on_the_version(lock, yanked):
+    return looked_up(lock, yanked, "--hash")
+
+
+@wrong("audit", "yanked")
+def hash_left_on_the_version(lock, yanked):
+    return looked_up(lock, yanked, ";")
+
+
 @wrong("audit", "type")
 def only_the_names(lock, yanked):
     return list(by_pattern(lock, yanked))
@@ -270,6 +309,26 @@ def no_extras(needs, name, extras, system):
 def only_my_own_extras(needs, name, extras, system):
     kept = {k: [{**n, "extras": []} for n in v] for k, v in needs.items()}
     return by_recursion(kept, name, extras, system)
+
+
+@wrong("install", "nothing")
+def first_extra_only(needs, name, extras, system):
+    return by_recursion(needs, name, extras[:1], system)
+
+
+@wrong("install", "nothing")
+def first_extra_of_a_need_only(needs, name, extras, system):
+    plain = {k: [{**n, "extras": n["extras"][:1]} for n in v] for k, v in needs.items()}
+    return by_recursion(plain, name, extras, system)
+
+
+@wrong("install", "everything")
+def parts_of_names(needs, name, extras, system):
+    def holds(need, asked):
+        extra = need["if_extra"]
+        return need["system"] in (None, system) and (extra is None or extra in ",".join(asked))
+
+    return walk(needs, name, extras, holds)
 
 
 @wrong("install", "extras")
@@ -407,6 +466,26 @@ def by_splitting(expression):
     if parts[0].startswith("("):
         return by_splitting(parts[0][1:].rsplit(")", 1)[0])
     return {frozenset({parts[0]})}
+
+
+@right("choices")
+def empty_or_none_alone(expression):
+    if expression is None or expression == "":
+        return []
+    assert expression.strip(), "the task names no other text without a licence"
+    return two_stacks(expression)
+
+
+@wrong("choices", "parentheses")
+def two_at_the_beginning_are_dropped(expression):
+    text = (expression or "").strip()
+    return by_splitting(re.sub(r"^\(\((.*?)\)(.*)\)$", r"\1\2", text))
+
+
+@wrong("choices", "parentheses")
+def two_at_the_beginning_close_together(expression):
+    text = (expression or "").strip()
+    return by_splitting(re.sub(r"^\(\((.*?)\)(.*?)\)", r"(\1\2)", text))
 
 
 @wrong("choices", "swapped")
@@ -821,7 +900,12 @@ def sees_most(needs, risk, k):
     return largest({name: sum(risk[n] for n in below(needs, name)) for name in needs}, k)
 
 
-@wrong("watch", "overlap")
+@wrong("watch", "counted")
+def one_after_the_other_by_number(needs, risk, k):
+    return one_after_the_other(needs, dict.fromkeys(risk, 1.0), k)
+
+
+@wrong("watch", "counted")
 def rests_on_most(needs, risk, k):
     return largest({name: len(below(needs, name)) + risk[name] / 1e6 for name in needs}, k)
 

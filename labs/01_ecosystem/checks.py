@@ -24,7 +24,8 @@ def _several(got: Any, about: str, what: str = "names of packages") -> list[str]
     """What the learner gave as a list of texts, whatever holds them."""
     if got is None:
         raise Failed("empty", f"None came {about}.")
-    wanted = f"{what} were expected {about}, and this came: {shown(got)}".capitalize()
+    verb = "was" if what.startswith("a ") else "were"
+    wanted = f"{what} {verb} expected {about}, and this came: {shown(got)}".capitalize()
     if isinstance(got, str | Mapping) or callable(got):
         raise Failed("type", wanted)
     try:
@@ -54,16 +55,28 @@ def _without_end(attempt: Attempt, *args: Any, key: str = "cycle") -> Any:
         raise Failed(key, "Your function called itself until Python gave up.") from None
 
 
-def _compare(
-    got: set[str], want: set[str], mistakes: Mapping[str, Any], otherwise: str, about: str
-):
+def _compare(got: set[str], want: set[str], mistakes: Mapping[str, Any], otherwise: str, about: str,
+             handed: str = ""):  # fmt: skip
     """Fail with the first mistake that leads to `got`, else with `otherwise`."""
     if got == want:
         return
+    saw = f"This came {about}: {_listed(got)}.{handed and ' '}{handed}"
     for key, value in mistakes.items():
         if got == value:
-            raise Failed(key, f"This came {about}: {_listed(got)}")
-    raise Failed(otherwise, f"This came {about}: {_listed(got)}")
+            raise Failed(key, saw)
+    raise Failed(otherwise, saw)
+
+
+SMALL = 8  # packages of a graph that a report can show
+
+
+def _graph(needs: Mapping[str, Sequence], told: Callable[[Any], str]) -> str:
+    """A small graph in words: "a needs b, c; b needs d"; "" for a large one."""
+    if len(needs) > SMALL:
+        return ""
+    rows = [f"{name} needs {', '.join(map(told, row))}" for name, row in needs.items() if row]
+    alone = ", ".join(name for name, row in needs.items() if not row)
+    return "; ".join([*rows, *([f"needing nothing: {alone}"] if alone else [])])
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -81,17 +94,19 @@ def _audit(
     wildcard: bool = False,
     joined: bool = True,
     low: bool = False,
+    space: bool = True,
 ) -> dict[str, set[str]]:
     """The problems of a lock file.
 
     Args:
         wildcard: take `==1.*` for a pin. joined: read continued lines as one.
         low: take a lower bound for a pinned version when looking for yanked ones.
+        space: a comment needs a space before its sign, or the beginning of the line.
     """
     found: dict[str, set[str]] = {}
     text = re.sub(r"\\\n", " ", lock) if joined else lock.replace("\\\n", "\n")
     for line in text.splitlines():
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        line = re.sub(r"(^|\s)#.*" if space else "#.*", "", line).strip()
         if not line or line.startswith("--"):
             continue
         wish = line.partition(" --hash")[0].partition(";")[0].strip()
@@ -112,7 +127,7 @@ def _audit(
 
 def _lock(rng: np.random.Generator) -> tuple[str, set[tuple[str, str]]]:
     """A lock file with all that makes one hard to read, and the yanked versions."""
-    names = iter(material.names(rng, 12))
+    names = iter(material.names(rng, 14))
 
     def digits() -> str:
         return f"--hash=sha256:{int(rng.integers(2**31)):08x}"
@@ -123,8 +138,9 @@ def _lock(rng: np.random.Generator) -> tuple[str, set[tuple[str, str]]]:
     def written(name: str) -> str:
         return rng.choice([name.replace("-", "_").title(), name.replace("-", "."), name.upper()])
 
-    a, b, c, d, e, f, g, h, i, j = (next(names) for _ in range(10))
+    a, b, c, d, e, f, g, h, i, j, k, m, n, o = names
     gone, other, low = version(), version(), version()
+    bare, marked, split = version(), version(), version()
     parts = [
         f"{a}=={version()} \\\n    {digits()} \\\n    {digits()}\n    # via {b}",
         f"{written(b)}=={version()}",
@@ -136,11 +152,16 @@ def _lock(rng: np.random.Generator) -> tuple[str, set[tuple[str, str]]]:
         f'{h}=={other} ; python_version >= "3.{int(rng.integers(8, 14))}" \\\n    {digits()}',
         f"# {i}=={version()}",
         f"{j} {digits()}",
+        f"{written(k)}=={bare}",
+        f'{m}=={marked} ; python_version >= "3.{int(rng.integers(8, 14))}" {digits()}',
+        f"{n}=={split} \\\n    {digits()}",
+        f'{o}=={version()} ; platform_version != "#{int(rng.integers(1, 99))}" {digits()}',
         "--index-url https://packages.example.org/simple",
         "",
     ]
-    yanked = {(c, gone), (d, low), (h, version() + ".post1"), (a, "99.0")}
-    return "\n".join(parts[n] for n in rng.permutation(len(parts))) + "\n", yanked
+    yanked = {(c, gone), (d, low), (h, version() + ".post1"), (a, "99.0"),
+              (k, bare), (m, marked), (n, split)}  # fmt: skip
+    return "\n".join(parts[place] for place in rng.permutation(len(parts))) + "\n", yanked
 
 
 @task(
@@ -148,7 +169,7 @@ def _lock(rng: np.random.Generator) -> tuple[str, set[tuple[str, str]]]:
     continued=("A line that goes on after a backslash is read as two.",
                "The hash then stands alone, and its package seems to have none. Which text should be "
                "replaced by a space before you split the lock file into lines?"),
-    comment=("Something that stands in a comment or an option counts as a requirement.",
+    comment=("Comments and options are not told from requirements as the task says.",
              "A comment begins with # at the beginning of a line or after a space, and goes on to the "
              "end of the line. Take it away first, then look at what is left."),
     marker=("What stands after the semicolon is taken for a version.",
@@ -203,7 +224,8 @@ def _judge(found: dict[str, set[str]], lock: str, yanked: Collection, about: str
             raise Failed("clean", f"{saw}{name!r} is listed with no problem.")
     known = {"wildcard": _audit(lock, yanked, wildcard=True),
              "continued": _audit(lock, yanked, joined=False),
-             "low": _audit(lock, yanked, low=True)}  # fmt: skip
+             "low": _audit(lock, yanked, low=True),
+             "comment": _audit(lock, yanked, space=False)}  # fmt: skip
     lines = {_name_in(line): line for line in lock.replace("\\\n", " ").splitlines() if line}
     for name in sorted(set(want) | set(found)):
         got, right = found.get(name, set()), want.get(name, set())
@@ -217,9 +239,10 @@ def _judge(found: dict[str, set[str]], lock: str, yanked: Collection, about: str
         for key, mistaken in known.items():
             if got == mistaken.get(name, set()):
                 raise Failed(key, saw)
-        if "yanked" in got ^ right:
-            raise Failed("yanked", saw)
         wish = _wish(line)
+        if "yanked" in got ^ right:
+            marked = ";" in wish and any("yanked" in found[n] for n in found)
+            raise Failed("marker" if marked and "yanked" in right else "yanked", saw)
         if wish != line and right - got:
             raise Failed("comment", saw)
         if "not pinned" in got ^ right:
@@ -283,6 +306,13 @@ def _installs(rng: np.random.Generator) -> list[tuple[str, str, tuple]]:
     itself = {a: [_need(a, ["x", "y"], if_extra="all"), _need(b, if_extra="x"),
                   _need(c, if_extra="y"), _need(d, if_extra="z")],
               b: [], c: [], d: [], e: [], f: []}  # fmt: skip
+    parts = {a: [_need(b, if_extra="plot"), _need(c, if_extra="plots"), _need(d, ["plots"])],
+             b: [], c: [], d: [_need(e, if_extra="plot"), _need(f, if_extra="plots")], e: [],
+             f: []}  # fmt: skip
+    pair = {a: [_need(b, if_extra="x"), _need(c, if_extra="y"), _need(d, if_extra="z")],
+            b: [], c: [_need(e)], d: [], e: [], f: []}  # fmt: skip
+    handed = {a: [_need(b, ["x", "y"])], f: [], c: [], d: [], e: [],
+              b: [_need(c, if_extra="x"), _need(d, if_extra="y"), _need(e, if_extra="z")]}  # fmt: skip
     return [
         ("a diamond: two ways to one package", "values",
          ({a: [_need(b), _need(c)], b: [_need(d)], c: [_need(d)], d: [], e: [_need(a)], f: []},
@@ -297,6 +327,10 @@ def _installs(rng: np.random.Generator) -> list[tuple[str, str, tuple]]:
         ("a need that asks for an extra", "extras",
          ({a: [_need(b, ["x"])], b: [_need(c, if_extra="x"), _need(d, if_extra="y")], c: [_need(e)],
            d: [], e: [], f: []}, a, [], "macos")),
+        ("two extras asked for at once", "nothing", (pair, a, ["x", "y"], "linux")),
+        ("the same two in the other order", "nothing", (pair, a, ["y", "x"], "linux")),
+        ("a need that asks for two extras", "nothing", (handed, a, [], "linux")),
+        ("extras with similar names", "everything", (parts, a, ["plots"], "linux")),
         ("an extra of one package, and the same word for another's", "leak",
          ({a: [_need(b), _need(c, if_extra="x")], b: [_need(d, if_extra="x")], c: [], d: [], e: [],
            f: []}, a, ["x"], "linux")),
@@ -367,8 +401,21 @@ def install(attempt: Attempt) -> None:
             mistakes = {otherwise: mistakes[otherwise], **mistakes}
         if got == _install(*case, by_name=True, deep=False) != want:
             mistakes = {"twice": got}
-        _compare(got, want, mistakes, otherwise, about)
+        graph = _graph(case[0], _told_need)
+        asked = f"Asked for: {case[1]}{_in_brackets(case[2])} on {case[3]}; {graph}."
+        _compare(got, want, mistakes, otherwise, about, asked if graph else "")
         attempt.passed(what)
+
+
+def _in_brackets(extras: Sequence[str]) -> str:
+    return f"[{', '.join(extras)}]" if extras else ""
+
+
+def _told_need(need: Mapping) -> str:
+    """A need in words: "b[x] (if extra y) (on linux)"."""
+    extra = f" (if extra {need['if_extra']})" if need["if_extra"] else ""
+    system = f" (on {need['system']})" if need["system"] else ""
+    return f"{need['name']}{_in_brackets(need['extras'])}{extra}{system}"
 
 
 # --- choices
@@ -492,6 +539,17 @@ def choices(attempt: Attempt) -> None:
                  ("AND", ("OR", a, b), ("OR", c, d)), ("AND", a, ("OR", b, ("AND", c, d), e)),
                  ("OR", a, b, c)]  # fmt: skip
         cases += [(_written(tree, tight=True), _meaning(tree)) for tree in trees]
+        first = ("AND", ("OR", a, b), c)
+        cases += [
+            (f"(({a} OR {b}) AND {c})", _meaning(first)),
+            (f"(({a} OR {b}) AND {c}) OR {d}", _meaning(("OR", first, d))),
+            (f"(({a} OR {b}) AND {c}) AND ({d} OR {e})", _meaning(("AND", first, ("OR", d, e)))),
+            (f"{d} AND ({e} OR ({a} OR {b}) AND {c})", _meaning(("AND", d, ("OR", e, first)))),
+            (
+                f"(({a})) AND (({b} AND {c}) OR ({d}))",
+                _meaning(("AND", a, ("OR", ("AND", b, c), d))),
+            ),
+        ]
     kept = str(attempt.rng.choice(["GPL-2.0-only", "GPL-3.0-only"]))
     tree = ("OR", "MIT", f"{kept} WITH {attempt.rng.choice(EXCEPTIONS)}")
     cases.append((_written(tree), _meaning(tree)))
@@ -505,7 +563,7 @@ def choices(attempt: Attempt) -> None:
         if got != want:
             _misread(text, got, want)
     attempt.passed(f"{len(cases)} expressions, up to 8 licences in nested parentheses")
-    for nothing in (None, "", "  "):
+    for nothing in (None, ""):
         got = _ways(attempt.call(nothing), f"for {nothing!r}")
         attempt.require(not got, "silence", f"This came for {nothing!r}: {_told(got)}")
     attempt.passed("no licence, no way")
@@ -790,7 +848,9 @@ def broken(attempt: Attempt) -> None:
         if otherwise in ("far", "values"):
             far = [_broken(needs, gone, rounds=1), _one_pass(needs, gone)]
             mistakes["far"] = got if got in far else None
-        _compare(got, want, mistakes, "gone" if got & gone else otherwise, about)
+        graph = _graph(needs, lambda group: f"({' or '.join(group)})" if group[1:] else group[0])
+        asked = f"Gone: {_listed(gone)}; {graph}." if graph else ""
+        _compare(got, want, mistakes, "gone" if got & gone else otherwise, about, asked)
         attempt.passed(what)
 
 
@@ -824,8 +884,11 @@ def _small(rng: np.random.Generator) -> tuple:
 
 @task(
     points=3,
-    number=("That are not k different packages of this environment.",
-            "k of the keys of `needs`, or fewer, each once."),
+    number=("These are not at most k different packages of this environment.",
+            "Keys of `needs`, each once, and no more than k of them."),
+    counted=("Your choice goes by the number of packages; what counts is their risk.",
+             "Ten packages with hardly a fault a year matter less than one with many. What does `risk` "
+             "say of those that you see?"),
     direction=("You watch what many others need; its tests see little.",
                "The tests of a package notice a fault in itself and in what lies below it. Follow the "
                "arrows from the package, not to it."),
@@ -882,8 +945,10 @@ def _habit(got: set, needs: dict, risk: dict, number: int) -> str:
     flat = {name: sum(risk[n] for n in {name, *needs[name]}) for name in needs}
     size = {name: len(reach[name]) for name in needs}
     direct = {name: len(needs[name]) for name in needs}
-    ways = {"risky": [risk], "direction": [needed, above], "overlap": [sees, size],
+    ways = {"risky": [risk], "direction": [needed, above], "overlap": [sees], "counted": [size],
             "direct": [direct, flat]}  # fmt: skip
+    if got == set(_greedy(needs, dict.fromkeys(needs, 1.0), number)):
+        return "counted"
     for key, measures in ways.items():
         if any(_leads(got, measure, number) for measure in measures):
             return key
