@@ -4,6 +4,7 @@ They are the mistakes that people make, and right answers written another way th
 """
 
 import math
+import sys
 
 import numpy as np
 
@@ -16,7 +17,7 @@ Value = labs.material("lab03").Value
 # --- softplus
 
 
-@right("softplus")
+@wrong("softplus", "small")
 def with_the_engines_operations(a):
     if a.data > 0:
         return a + ((0.0 - a).exp() + 1).log()
@@ -25,8 +26,43 @@ def with_the_engines_operations(a):
 
 @right("softplus")
 def with_numpy(a):
+    value = np.logaddexp(0.0, a.data)
+    return Value(value, [a], [np.exp(a.data - value)])
+
+
+@right("softplus")
+def plain_where_it_can_be(a):
+    if a.data > 700:
+        return Value(a.data, (a,), (1.0,))
+    e = math.exp(a.data)
+    return Value(math.log1p(e), (a,), (e / (1 + e),))
+
+
+@wrong("softplus", "small")
+def slope_by_tanh(a):
     slope = 0.5 * (1 + np.tanh(a.data / 2))
     return Value(np.logaddexp(0.0, a.data), [a], [slope])
+
+
+@wrong("softplus", "small")
+def cut_at_20(a):
+    if abs(a.data) > 20:
+        return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))
+    return by_its_mirror(a)
+
+
+@wrong("softplus", "small")
+def without_log1p(a):
+    e = math.exp(-abs(a.data))
+    slope = 1 / (1 + e) if a.data > 0 else e / (1 + e)
+    return Value(max(a.data, 0.0) + math.log(1 + e), (a,), (slope,))
+
+
+@wrong("softplus", "mirrored")
+def sigmoid_of_minus_a(a):
+    e = math.exp(-abs(a.data))
+    slope = e / (1 + e) if a.data > 0 else 1 / (1 + e)
+    return Value(max(a.data, 0.0) + math.log1p(e), (a,), (slope,))
 
 
 @right("softplus")
@@ -58,12 +94,22 @@ def a_plain_number(a):
     return math.log1p(math.exp(a.data))
 
 
-@wrong("softplus", "raised")
+@wrong("softplus", "cut")
 def a_bracket_is_no_tuple(a):
     return Value(math.log1p(math.exp(a.data)), (a), (0.5))
 
 
-@wrong("softplus", "chain")
+@wrong("softplus", "cut")
+def one_bracket_is_no_tuple(a):
+    return Value(math.log1p(math.exp(a.data)), (a,), (0.5))
+
+
+@wrong("softplus", "raised")
+def the_box_in_place_of_its_number(a):
+    return Value(math.log1p(math.exp(a)), (a,), (0.5,))
+
+
+@wrong("softplus", "mirrored")
 def inner_slope_forgotten(a):
     total = 1 + math.exp(a.data)
     return Value(math.log(total), (a,), (1 / total,))
@@ -108,7 +154,7 @@ VISIBLE = set(np.round(np.random.default_rng(0).uniform(-4, 4, 6), 3).tolist())
 
 @wrong("softplus", "values", hidden=True)
 def right_for_what_is_seen(a):
-    known = abs(a.data) > 100 or any(abs(a.data - x) < 1e-9 for x in VISIBLE)
+    known = abs(a.data) > 20 or any(abs(a.data - x) < 1e-9 for x in VISIBLE)
     return by_its_mirror(a if known or a.inputs else a * 1.01)
 
 
@@ -135,6 +181,64 @@ def entry_by_entry(f, gradient, points):
 
 
 @right("wrong_slopes")
+def with_isclose(f, gradient, points):
+    bad = np.zeros(points.shape[1], bool)
+    for x in points:
+        steps = 1e-6 * np.eye(len(x))
+        measured = np.array([(f(x + e) - f(x - e)) / 2e-6 for e in steps])
+        bad |= ~np.isclose(gradient(x), measured, rtol=1e-3, atol=1e-8)
+    return np.flatnonzero(bad)
+
+
+@right("wrong_slopes")
+def with_a_smaller_step(f, gradient, points):
+    return tested(f, gradient, points, h=1e-7)
+
+
+@right("wrong_slopes")
+def with_a_larger_step(f, gradient, points):
+    return (i for i in tested(f, gradient, points, h=1e-4))
+
+
+@wrong("wrong_slopes", "digits")
+def without_the_second_condition(f, gradient, points):
+    return tested(f, gradient, points, wrong=lambda m, c: abs(m - c) > 1e-3 * max(abs(m), abs(c)))
+
+
+@wrong("wrong_slopes", "digits")
+def step_of_a_ten_billionth(f, gradient, points):
+    return tested(f, gradient, points, h=1e-10)
+
+
+@wrong("wrong_slopes", "blind")
+def forgives_nearly_one_percent(f, gradient, points):
+    return tested(
+        f, gradient, points, wrong=lambda m, c: abs(m - c) > max(9e-3 * max(abs(m), abs(c)), 1e-8)
+    )
+
+
+@wrong("wrong_slopes", "strict")
+def forgives_too_little(f, gradient, points):
+    return tested(
+        f, gradient, points, wrong=lambda m, c: abs(m - c) > max(1e-5 * max(abs(m), abs(c)), 1e-8)
+    )
+
+
+@wrong("wrong_slopes", "partly")
+def mean_over_points(f, gradient, points):
+    claimed = np.array([gradient(x) for x in points])
+    steps = 1e-6 * np.eye(points.shape[1])
+    measured = np.array([[(f(x + e) - f(x - e)) / 2e-6 for e in steps] for x in points])
+    off, size = np.abs(measured - claimed), np.maximum(np.abs(measured), np.abs(claimed))
+    return np.flatnonzero(off.mean(axis=0) > np.maximum(1e-3 * size.mean(axis=0), 1e-8))
+
+
+@wrong("wrong_slopes", "again")
+def once_for_each_point(f, gradient, points):
+    return [i for x in points for i in tested(f, gradient, x[None])]
+
+
+@wrong("wrong_slopes", "sided")
 def one_sided_with_a_tiny_step(f, gradient, points):
     bad = np.zeros(points.shape[1], bool)
     for x in points:
@@ -295,6 +399,26 @@ def recursive(result):
 
     visit(result)
     return order
+
+
+def limit_raised(result, back):
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        return recursive(result)
+    finally:
+        if back:
+            sys.setrecursionlimit(before)
+
+
+@wrong("ordered", "deep")
+def with_a_higher_limit(result):
+    return limit_raised(result, back=False)
+
+
+@wrong("ordered", "deep")
+def with_a_higher_limit_for_a_while(result):
+    return limit_raised(result, back=True)
 
 
 @wrong("ordered", "early")
@@ -488,6 +612,23 @@ def one_sum_for_all(logits, grad):
     return p * (grad - np.sum(p * grad))
 
 
+@wrong("softmax_backward", "axis")
+def sum_over_examples(logits, grad):
+    p = softmax(logits)
+    return p * (grad - (p * grad).sum(0))
+
+
+@wrong("softmax_backward", "axis")
+def softmax_over_examples(logits, grad):
+    p = softmax(logits, axis=0)
+    return p * (grad - (p * grad).sum(axis=-1, keepdims=True))
+
+
+@wrong("softmax_backward", "clipped")
+def with_clipped_logits(logits, grad):
+    return with_einsum(np.clip(logits, -500, 500), grad)
+
+
 @wrong("softmax_backward", "overflow")
 def bare_exponential(logits, grad):
     p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
@@ -626,6 +767,25 @@ def there_and_not_back(layers, x, grad):
     for layer in layers:
         grad = layer.backward(x, grad)
         x = layer.forward(x)
+    return grad
+
+
+@wrong("checkpointed", "changed")
+def layers_turned_round(layers, x, grad):
+    layers.reverse()
+    return by_segments(layers[::-1], x, grad, 8)
+
+
+@wrong("checkpointed", "changed")
+def layers_used_up(layers, x, grad):
+    grad = by_segments(layers[:], x, grad, 8)
+    layers.clear()
+    return grad
+
+
+@wrong("checkpointed", "changed")
+def grad_in_place(layers, x, grad):
+    grad[:] = by_segments(layers, x, grad, 8)
     return grad
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -48,6 +50,10 @@ def _made(attempt: Attempt, value: Value, about: str) -> Value:
     """What the learner's operation makes of a Value."""
     try:
         got = attempt.call(value, keep=False)
+    except TypeError as error:
+        if "not iterable" not in str(error):
+            raise
+        raise Failed("cut", f"{error} {about}.") from None
     except (OverflowError, ValueError, ZeroDivisionError) as error:
         if abs(value.data) < 100:
             raise
@@ -71,12 +77,20 @@ def _made(attempt: Attempt, value: Value, about: str) -> Value:
     chain=("The value is right. Its slope lacks a factor of the chain rule.",
            "There is an exponential inside a logarithm. What is the slope of each, and which number "
            "goes into the outer one?"),
+    mirrored=("The value is right. Its slope falls where it should grow.",
+              "Far to the left the curve is flat, far to the right it climbs like ReLU: what does "
+              "yours say there? Look at the sign inside the exponential, and count the factors of the "
+              "chain rule."),
     twice=("The value is right, and the slope is one derivative too far.",
            "The slope of softplus lies between 0 and 1 and only grows. What you have is small on both "
            "sides: it is the slope of that curve."),
     overflow=("For numbers of large size it breaks.",
               "math.exp(800) is too large for a float, math.exp(-800) is just 0. Write the same curve "
               "so that no exponential of a large positive number is ever taken; the slope as well."),
+    small=("Where value or slope is tiny, its digits are lost.",
+           "1 + 1e-17 is 1 in floats, and 1 - 0.9999... leaves only the digits that differ. Which "
+           "function of math is made for log(1 + x) with a small x? And how do you write a small "
+           "slope with no difference in it?"),
 )  # fmt: skip
 def softplus(attempt: Attempt) -> None:
     """A new operation with its slope."""
@@ -85,7 +99,7 @@ def softplus(attempt: Attempt) -> None:
         got = _made(attempt, a, about)
         attempt.agrees(attempt.number(got.data, about), math.log1p(math.exp(x)), about=about)
         slope, p = _slopes(got, [a])[0], _sigmoid(x)
-        mistakes = {"chain": 1 - p, "twice": p * (1 - p)}
+        mistakes = {"mirrored": 1 - p, "twice": p * (1 - p)}
         if abs(slope - math.exp(x)) < 1e-6:
             mistakes["chain"] = slope
         attempt.agrees(slope, p, mistakes, about=f"as the slope, {about}")
@@ -105,10 +119,19 @@ def softplus(attempt: Attempt) -> None:
         attempt.require(math.isfinite(value) and math.isfinite(slope), "overflow", saw)
         attempt.agrees([value, slope], [max(x, 0.0), float(x > 0)], {}, "overflow", about)
     attempt.passed("numbers far from zero")
+    for x in np.round(attempt.rng.uniform([28, 38, -32, -42], [32, 42, -28, -38]), 2).tolist():
+        about, a = f"for an input of {x:g}", Value(x)
+        got = _made(attempt, a, about)
+        value, slope = attempt.number(got.data, about), _slopes(got, [a])[0]
+        wanted = max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+        pairs = ((value, wanted), (slope, _sigmoid(x)))
+        right = all(math.isclose(*pair, rel_tol=1e-5) for pair in pairs)
+        attempt.require(right, "small", f"Value {value}, slope {slope} {about}.")
+    attempt.passed("numbers about 30 and 40 and their negatives, to the digit")
 
 
-def _suspects(seed: int) -> list[tuple[str, Callable, Callable, np.ndarray, list[int]]]:
-    """(what, f, its gradient, points, the positions at which the gradient is wrong)."""
+def _suspects(seed: int) -> list[tuple[str, str, Callable, Callable, np.ndarray, list[int]]]:
+    """(what, hint, f, its gradient, points, the positions at which the gradient is wrong)."""
     rng = np.random.default_rng(seed)
     n = 4 + seed % 3
     c = rng.uniform(0.5, 2, n)
@@ -144,6 +167,18 @@ def _suspects(seed: int) -> list[tuple[str, Callable, Callable, np.ndarray, list
     def factor(s, x):
         s[j] *= 1.01
 
+    def slightly(s, x):
+        s[j] *= 1.003
+
+    def hardly(s, x):
+        s[:] *= 1.0005
+
+    once = points()
+
+    def at_one_point(s, x):
+        if abs(x[0] - once[2, 0]) < 1e-9:
+            s[k] *= 1.0025
+
     def doubled(s, x):
         s[k] *= 2
 
@@ -161,6 +196,11 @@ def _suspects(seed: int) -> list[tuple[str, Callable, Callable, np.ndarray, list
 
     def unused_slopes(x):
         return np.concatenate([[0.0], c[1:] * np.cos(x[1:])])
+
+    flat = rng.uniform(2e-5, 1e-4, (5, n)) * rng.choice([-1, 1], (5, n))
+
+    def one(x):
+        return float(np.exp(x.sum()) * np.exp(-x.sum()))
 
     def waves(x):
         return float(np.sum(np.sin(20 * x)))
@@ -182,22 +222,30 @@ def _suspects(seed: int) -> list[tuple[str, Callable, Callable, np.ndarray, list
         return 1e-5 * right(x)
 
     return [
-        ("a right gradient", f, right, points(), []),
-        ("a gradient that forgets one of two uses", f, but(right, last_only), points(), [0]),
-        ("a gradient with a wrong sign", f, but(right, sign), points(), [k]),
-        ("a slope that is 1% too large", f, but(right, factor), points(), [j]),
-        ("a slope that is wrong for negative inputs only", squares,
+        ("a right gradient", "false", f, right, points(), []),
+        ("a gradient that forgets one of two uses", "blind", f, but(right, last_only), points(), [0]),
+        ("a gradient with a wrong sign", "blind", f, but(right, sign), points(), [k]),
+        ("a slope that is 1% too large", "blind", f, but(right, factor), points(), [j]),
+        ("a slope that is wrong for negative inputs only", "partly", squares,
          but(square_slopes, positive_only), mixed, [k]),
-        ("two wrong slopes", f, but(but(right, sign), last_only), points(), [0, k]),
-        ("a right gradient, one input of which is not used", unused, unused_slopes, points(), []),
-        ("a right gradient with large slopes", lambda x: 1e5 * float(np.sum(x**3)),
+        ("two wrong slopes", "blind", f, but(but(right, sign), last_only), points(), [0, k]),
+        ("a right gradient, one input of which is not used", "false", unused, unused_slopes,
+         points(), []),
+        ("a right gradient with large slopes", "false", lambda x: 1e5 * float(np.sum(x**3)),
          lambda x: 3e5 * x**2, points(), []),
-        ("a right gradient of a curve that bends a lot", waves,
+        ("a right gradient of a curve that bends a lot", "false", waves,
          lambda x: 20 * np.cos(20 * x), steep, []),
-        ("a wrong slope among slopes of a hundred-thousandth", small,
+        ("a wrong slope among slopes of a hundred-thousandth", "tiny", small,
          but(small_slopes, doubled), points(), [k]),
-        ("a small wrong slope among large right ones", uneven,
+        ("a small wrong slope among large right ones", "tiny", uneven,
          but(uneven_slopes, doubled), points(), [k]),
+        ("a slope that is 0.3% too large", "blind", f, but(right, slightly), points(), [j]),
+        ("slopes that are 0.05% too large", "strict", f, but(right, hardly), points(), []),
+        ("a slope that is 0.25% too large at a single point", "partly", f,
+         but(right, at_one_point), once, [k]),
+        ("a right gradient near the bottom of a bowl", "sided", squares, square_slopes, flat, []),
+        ("a right gradient of a function that is always 1", "digits", one, np.zeros_like,
+         rng.uniform(0.2, 1.2, (12, n)), []),
     ]  # fmt: skip
 
 
@@ -214,29 +262,36 @@ def _suspects(seed: int) -> list[tuple[str, Callable, Callable, np.ndarray, list
     tiny=("A small slope that is wrong was missed.",
           "A slope of 0.00001 in place of 0.00002 is off by half. Relative to what do you measure the "
           "difference, and for each slope by itself?"),
+    strict=("A slope was reported that is off by less than the task forgives.",
+            "The task says how large a difference must be, relative to the larger of the two slopes."),
+    sided=("Near the bottom of a bowl, right slopes were reported.",
+           "There a slope is small, and changes much from one side of a nudge to the other. Between "
+           "which two points do you measure? The task says what a slope is compared with."),
+    digits=("Rounding was taken for a wrong slope.",
+            "The task has two conditions, and a wrong slope meets both. The smaller your step, the "
+            "more the last digits of f count."),
+    again=("A position stands in the list more than once.",
+           "A slope that is wrong at several points is still one wrong slope."),
     other=("Slopes are reported, and not the ones that are wrong.",
            "The positions of the inputs are counted from 0. Nudge one input at a time, and keep the "
            "others still."),
 )  # fmt: skip
 def wrong_slopes(attempt: Attempt) -> None:
     """A gradient check that finds wrong slopes."""
-    for what, f, gradient, points, wanted in _suspects(attempt.seed):
+    for what, key, f, gradient, points, wanted in _suspects(attempt.seed):
         about = f"for {what}"
         got = attempt.call(f, gradient, points)
         attempt.require(got is not None, "empty", f"None came {about}.")
         said = f"A list of positions was expected {about}, and this came: {shown(got)}"
+        got = list(got) if isinstance(got, Iterable) and not isinstance(got, str | dict) else got
         attempt.require(_are_positions(got), "type", said)
         found = sorted({int(n) for n in got})
         saw = f"Positions {found} were reported {about}."
         if found != wanted:
-            missed = set(wanted) - set(found)
-            only = not set(found) - set(wanted)
-            if wanted and only:
-                tiny = "thousandth" in what or "small" in what
-                key = "partly" if "negative" in what else "tiny" if tiny else "blind"
-            else:
-                key = "other" if missed else "false"
+            if set(found) - set(wanted) and wanted:
+                key = "other" if set(wanted) - set(found) else "false"
             raise Failed(key, saw)
+        attempt.require(len(found) == len(got), "again", f"This came {about}: {shown(got)}")
         attempt.passed(what)
 
 
@@ -247,6 +302,26 @@ def _are_positions(got: object) -> bool:
         return all(not isinstance(n, bool | np.bool_) and int(n) == n for n in got)
     except (TypeError, ValueError):
         return False
+
+
+@contextlib.contextmanager
+def _usual_depth() -> Iterator[None]:
+    """Within the block, Python's limit on nested calls is no higher than usual, and stays there."""
+    before, change = sys.getrecursionlimit(), sys.setrecursionlimit
+
+    def refuse(_limit: int) -> None:
+        raise Failed("deep", "Your function changes Python's limit on nested calls.")
+
+    change(min(before, 3_000))
+    sys.setrecursionlimit = refuse
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit = change
+        after = sys.getrecursionlimit()
+        change(before)
+    if after != min(before, 3_000):
+        refuse(after)
 
 
 class _Counted(Value):
@@ -324,7 +399,9 @@ def ordered(attempt: Attempt) -> None:
         about = f"for {what}"
         _Counted.asked = 0
         try:
-            got = attempt.call(result, keep=False)
+            with _usual_depth():
+                got = attempt.call(result, keep=False)
+                got = list(got) if isinstance(got, Iterator) else got
             _Counted.asked = 0
         except RecursionError:
             raise Failed("deep", f"RecursionError {about}.") from None
@@ -428,25 +505,30 @@ def _softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     overflow=("With logits in the hundreds the result is not a number.",
               "np.exp(1000) is infinite. Which number may be taken from all logits of a row without "
               "changing their softmax?"),
+    clipped=("With logits in the hundreds the result is a number, and a wrong one.",
+             "Logits of 900 and 910 belong to different probabilities. Do you clip them, or add a "
+             "small number somewhere? What may be taken from all logits of a row without changing "
+             "their softmax?"),
 )  # fmt: skip
 def softmax_backward(attempt: Attempt) -> None:
     """A gradient sent back through softmax."""
-    sizes = [(1, 2), (3, 4), (5, 5), *attempt.rng.integers(2, 7, (3, 2)).tolist()]
+    sizes = [(3, 4), (5, 5), (1, 2), *attempt.rng.integers(2, 7, (3, 2)).tolist()]
     for batch, classes in sizes:
         logits, grad = attempt.rng.normal(size=(2, batch, classes)) * 2
-        about = f"for {batch} examples and {classes} classes"
+        examples = f"{batch} example{'s' * (batch > 1)}"
+        about = f"for {examples} and {classes} classes"
         with np.errstate(all="ignore"):
             got = attempt.call(logits, grad)
         got = attempt.array(got, (batch, classes), "f", about=about)
         attempt.agrees(got, _through(logits, grad), _gone_wrong(got, logits, grad), about=about)
-        attempt.passed(f"{batch} examples, {classes} classes")
+        attempt.passed(f"{examples}, {classes} classes")
     logits, grad = attempt.rng.normal(size=(2, 3, 4))
     logits = logits * 10 + attempt.rng.permutation([[-900], [0], [900]])
     with np.errstate(all="ignore"):
         got = attempt.array(attempt.call(logits, grad), (3, 4), "f", finite=False)
     saw = f"Logits in the hundreds give {shown(got)}"
     attempt.require(np.isfinite(got).all(), "overflow", saw)
-    attempt.agrees(got, _through(logits, grad), {}, "overflow", "for logits in the hundreds")
+    attempt.agrees(got, _through(logits, grad), {}, "clipped", "for logits in the hundreds")
     attempt.passed("logits in the hundreds")
 
 
@@ -458,11 +540,12 @@ def _through(logits: np.ndarray, grad: np.ndarray) -> np.ndarray:
 def _gone_wrong(got: np.ndarray, logits: np.ndarray, grad: np.ndarray) -> dict[str, np.ndarray]:
     p, q = _softmax(logits), _softmax(logits, axis=0)
     return {
-        "diagonal": p * (1 - p) * grad,
+        "diagonal": _nearest(got, [p * (1 - p) * grad, q * (1 - q) * grad]),
         "forward": p * grad,
         "weights": grad - (p * grad).sum(axis=-1, keepdims=True),
         "sign": -_through(logits, grad),
         "axis": _nearest(got, [q * (grad - (q * grad).sum(axis=0)),
+                               q * (grad - (q * grad).sum(axis=-1, keepdims=True)),
                                p * (grad - (p * grad).sum(axis=0)), p * (grad - (p * grad).sum())]),
     }  # fmt: skip
 
@@ -496,10 +579,15 @@ def checkpointed(attempt: Attempt) -> None:
         grad = attempt.rng.normal(size=4)
         about = f"for {size} layer{'s' * (size > 1)}"
         try:
-            got = attempt.call(list(chain.layers), chain.x, grad.copy(), keep=False)
+            handed = list(chain.layers), grad.copy()
+            got = attempt.call(handed[0], chain.x, handed[1], keep=False)
         except given.WrongUse as error:
             raise Failed(error.key, str(error)) from None
         held, calls = chain.most_held, chain.forward_calls
+        for name, left, before in (("layers", handed[0], chain.layers), ("grad", handed[1], grad)):
+            kept = len(left) == len(before)
+            kept = kept and all(a is b or np.all(a == b) for a, b in zip(left, before, strict=True))
+            attempt.require(kept, "changed", f"After the call, {name} was another than before.")
         got = attempt.array(got, (4,), "f", about=about)
         attempt.agrees(got, _plain(given.Chain(size, seed=attempt.seed + size), grad), about=about)
         if size < 50:
