@@ -137,6 +137,26 @@ def up_to_the_line(probabilities, top_p):
     return cut_off(probabilities, top_p, short=True)
 
 
+@wrong("nucleus", "over")
+def more_than(probabilities, top_p):
+    rows = []
+    for row in probabilities:
+        falling = np.sort(row)[::-1]
+        least = falling[(np.cumsum(falling) - falling) <= top_p][-1]
+        rows.append(np.where(row >= least, row, 0.0))
+    return np.array(rows) / np.sum(rows, axis=-1, keepdims=True)
+
+
+@wrong("nucleus", "over")
+def more_than_without_ties(probabilities, top_p):
+    rows = []
+    for row in probabilities:
+        falling = np.sort(row)[::-1]
+        least = falling[(np.cumsum(falling) > top_p).argmax() if top_p < 1 else -1]
+        rows.append(np.where(row >= least, row, 0.0))
+    return np.array(rows) / np.sum(rows, axis=-1, keepdims=True)
+
+
 @wrong("nucleus", "scale")
 def not_scaled(probabilities, top_p):
     least = np.where(row_by_row(probabilities, top_p), probabilities, 0.0)
@@ -245,6 +265,22 @@ def letters(references, hypotheses):
     return sum(map(edits, references, hypotheses)) / sum(map(len, references))
 
 
+@wrong("word_error_rate", "letters")
+def letters_for_each_word(references, hypotheses):
+    return sum(map(edits, references, hypotheses)) / sum(len(r.split()) for r in references)
+
+
+@wrong("word_error_rate", "words")
+def small_letters(references, hypotheses):
+    return by_table([r.lower() for r in references], [h.lower() for h in hypotheses])
+
+
+@wrong("word_error_rate", "words")
+def cut_at_each_space(references, hypotheses):
+    both = [(r.split(" "), h.split(" ")) for r, h in zip(references, hypotheses, strict=True)]
+    return sum(edits(*p) for p in both) / sum(len(r) for r, _ in both)
+
+
 @wrong("word_error_rate", "percent")
 def in_percent(references, hypotheses):
     return 100 * by_table(references, hypotheses)
@@ -343,6 +379,46 @@ def open_forgotten(step, width, max_length):
 @wrong("beam_search", "done")
 def finished_lost(step, width, max_length):
     return search(step, width, max_length, mean, lose="finished")
+
+
+def searched(step, width, max_length, aside="kept", slots="free"):
+    rows, done = [(0.0, ())], []
+    for _ in range(max_length):
+        new = [(total + log, (*t, i)) for total, t in rows for i, log in enumerate(step(t))]
+        if aside != "kept":
+            done += [row for row in new if row[1][-1] == 0]
+        if aside == "open only":
+            new = [row for row in new if row[1][-1] != 0]
+        if slots == "taken":
+            new, done = new + done, []
+        places = width - len(done) if slots == "fewer" else width
+        new = sorted(new, reverse=True)[:places]
+        if aside == "kept":
+            done += [row for row in new if row[1][-1] == 0]
+        rows = [row for row in new if row[1][-1] != 0]
+        if not rows:
+            break
+    return list(max(rows + done, key=mean)[1])
+
+
+@wrong("beam_search", "aside")
+def every_ending(step, width, max_length):
+    return searched(step, width, max_length, aside="all")
+
+
+@wrong("beam_search", "aside")
+def every_ending_and_a_full_beam(step, width, max_length):
+    return searched(step, width, max_length, aside="open only")
+
+
+@wrong("beam_search", "slots")
+def beam_that_shrinks(step, width, max_length):
+    return searched(step, width, max_length, slots="fewer")
+
+
+@wrong("beam_search", "slots")
+def finished_in_the_beam(step, width, max_length):
+    return searched(step, width, max_length, slots="taken")
 
 
 @wrong("beam_search", "long")
@@ -448,6 +524,35 @@ def shortest(hypotheses, references):
 @wrong("corpus_bleu", "length")
 def mean_length(hypotheses, references):
     return bleu(hypotheses, references, near=lambda own, others: sum(others) / len(others))
+
+
+@wrong("corpus_bleu", "length")
+def longer_of_equally_near(hypotheses, references):
+    return bleu(
+        hypotheses,
+        references,
+        near=lambda own, others: min((abs(n - own), -n, n) for n in others)[2],
+    )
+
+
+@wrong("corpus_bleu", "length")
+def first_of_equally_near(hypotheses, references):
+    return bleu(
+        hypotheses, references, near=lambda own, others: min(others, key=lambda n: abs(n - own))
+    )
+
+
+@wrong("corpus_bleu", "words")
+def in_small_letters(hypotheses, references):
+    return bleu([h.lower() for h in hypotheses], [[r.lower() for r in rs] for rs in references])
+
+
+@wrong("corpus_bleu", "words")
+def cut_at_spaces(hypotheses, references):
+    def marked(text):
+        return " ".join(word or "nothing" for word in text.split(" "))
+
+    return bleu([marked(h) for h in hypotheses], [[marked(r) for r in rs] for rs in references])
 
 
 @wrong("corpus_bleu", "arithmetic")

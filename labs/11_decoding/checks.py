@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import Counter
@@ -148,6 +149,8 @@ def _flat(rows: np.ndarray, top_p: float) -> np.ndarray:
     short=("The token that crosses the line is missing.",
            "Ask what the sum was *before* a token, not with it. What is left of [0.95, 0.05] with "
            "top_p=0.9?"),
+    over=("A token is kept although the sum was reached without it.",
+          "'At least': is one more token needed when the sum is exactly top_p?"),
     ties=("Of tokens with one probability, some were kept and some were not.",
           "What is the smallest probability that is kept? Every token that has it is kept, too."),
     scale=("The rows no longer add up to 1.",
@@ -166,13 +169,16 @@ def nucleus(attempt: Attempt) -> None:
         total = counts.sum(axis=1, keepdims=True)
         cases.append((counts / total, float(rng.uniform(0.3, 0.9))))
     spread = rng.dirichlet(np.ones(12) / 3, size=4)
-    cases += [(spread, 0.85), (spread, 1.0)]
+    cases = [_clear(*case) for case in (*cases, (spread, 0.85), (spread, 1.0))]
+    exact = rng.permuted(np.tile([0.5, 0.25, 0.125, 0.125], (2, 1)), axis=1)  # without rounding
+    cases += [(np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]), 0.5), (exact, 0.75)]
     for rows, top_p in cases:
-        rows, top_p = _clear(rows, top_p)
         about = f"for probabilities={shown(rows)}, top_p={top_p:.3g}"
         got = attempt.array(attempt.call(rows, top_p), rows.shape, "f", about=about)
         attempt.agrees(got, _nucleus(rows, top_p), _nucleus_mistakes(rows, top_p), "values", about)
-    attempt.passed(f"{len(cases)} batches, with ties, with one sure token, with top_p=1")
+    attempt.passed(
+        f"{len(cases)} batches, with ties, with one sure token, with a sum that is top_p"
+    )
 
 
 def _nucleus_mistakes(rows: np.ndarray, top_p: float) -> dict[str, Any]:
@@ -183,6 +189,7 @@ def _nucleus_mistakes(rows: np.ndarray, top_p: float) -> dict[str, Any]:
 
     bare = _nucleus(rows, top_p, scale=False)
     return {
+        "over": one_of(_nucleus(rows, top_p + 1e-6)),
         "short": one_of(_nucleus(rows, top_p, short=True)),
         "scale": bare,
         "ties": one_of(_nucleus(rows, top_p, ties=False)),
@@ -220,6 +227,11 @@ def _wer(references: Sequence[str], hypotheses: Sequence[str], swap: int = 1) ->
     return sum(_edits(r, h, swap) for r, h in pairs) / sum(len(r) for r, _ in pairs)
 
 
+def _spaced(text: str) -> str:
+    """A text whose `split()` is what `split(" ")` makes of the given one."""
+    return " ".join(word or "_" for word in text.split(" "))
+
+
 def _noisy(rng: np.random.Generator, words: Sequence[str], rate: float) -> list[str]:
     """Words with some left out, put in or replaced."""
     out: list[str] = []
@@ -248,7 +260,15 @@ def _wer_mistakes(references: Sequence[str], hypotheses: Sequence[str]) -> dict[
         return (Counter(r) - Counter(h)).total()
 
     letters = sum(map(len, references)) or 1
+    spelled = sum(map(_edits, references, hypotheses))
     return {
+        "letters": lambda: spelled / letters,
+        "letters.1": lambda: spelled / words,
+        "letters.2": lambda: spelled / max(sum(len(word) for r, _ in pairs for word in r), 1),
+        "words": lambda: _wer(*([t.lower() for t in texts] for texts in (references, hypotheses))),
+        "words.1": lambda: _wer(
+            *([_spaced(t) for t in texts] for texts in (references, hypotheses))
+        ),
         "mean": lambda: np.mean(
             [e / max(len(r), 1) for e, (r, _) in zip(edits, pairs, strict=True)]
         ),
@@ -259,7 +279,6 @@ def _wer_mistakes(references: Sequence[str], hypotheses: Sequence[str]) -> dict[
         "place": lambda: sum(by_place(*pair) for pair in pairs) / words,
         "place.1": lambda: sum(cut(*pair) for pair in pairs) / words,
         "bags": lambda: sum(bags(*pair) for pair in pairs) / words,
-        "letters": lambda: sum(map(_edits, references, hypotheses)) / letters,
         "percent": lambda: 100 * sum(edits) / words,
     }
 
@@ -303,6 +322,8 @@ def _a_float(
            "Find the cheapest way from one sentence to the other with a table of edits."),
     bags=("The order of the words, or what was put in, is ignored.",
           "'dog bites man' and 'man bites dog' have the same words. Count edits along an alignment."),
+    words=("Words are others than `split()` makes of a sentence.",
+           "What becomes of two spaces in a row, and is 'The' the word 'the'?"),
     letters=("Letters are counted, not words.", "What does `split` make of a sentence?"),
     percent=("The rate is a percentage.", "It is asked for as a share: 1 error in 4 words is 0.25."),
     capped=("A rate above 1 is cut to 1.",
@@ -314,7 +335,7 @@ def _a_float(
 def word_error_rate(attempt: Attempt) -> None:
     """The word error rate of a whole set."""
     rng = attempt.rng
-    cases = [(["the dog sees the old man"], ["the sees the old man"])]
+    cases = [(["the old dog sees the red man"], ["the old dog the red man"])]
     for number, rate in ((4, 0.3), (6, 0.5), (5, 0.2)):
         references = [" ".join(rng.choice(WORDS, n)) for n in rng.integers(2, 12, number)]
         heard = [" ".join(_noisy(rng, text.split(), rate)) for text in references]
@@ -322,7 +343,8 @@ def word_error_rate(attempt: Attempt) -> None:
         heard[1] = " ".join(references[1].split()[1:])
         cases.append((references, heard))
     cases += [(["a cat"], ["the dog finds a red red cat near"]), (["a cat", "the dog"], ["", "dog"]),
-              (["a  cat ", "a dog"], [" a cat", "a dog"])]  # fmt: skip
+              (["a  cat ", "a dog"], [" a cat", "a dog"]),
+              (["The old man sees", "a Cat"], ["the old man", "a Cat"])]  # fmt: skip
     for references, heard in cases:
         about = f"for references={shown(references)}, hypotheses={shown(heard)}"
         got = attempt.number(attempt.call(references, heard), about=about)
@@ -362,20 +384,51 @@ class _Model:
 
 def _search(
     logs: Callable, width: int, max_length: int, mean: bool = True, early: bool = False,
-    kept_open: bool = True, done_kept: bool = True,
+    kept_open: bool = True, done_kept: bool = True, aside: str = "kept", slots: str = "free",
 ) -> tuple[int, ...]:  # fmt: skip
+    """Beam search, or with a mistake.
+
+    Args:
+        aside: which endings are set aside: the "kept", or "every" one that is seen; with "full" the
+            beam is then filled up with others.
+        slots: whether finished hypotheses leave a place in the beam "free", "shrink" it, or "stay"
+            in it until better ones come.
+    """
     rows, ended = [(0.0, ())], []
     for _ in range(max_length):
         new = [(total + log, (*prefix, token)) for total, prefix in rows
                for token, log in enumerate(logs(prefix))]  # fmt: skip
-        new = sorted(new, reverse=True)[:width]
-        ended += [row for row in new if row[1][-1] == END]
+        seen = [row for row in new if row[1][-1] == END]
+        if aside == "full":
+            new = [row for row in new if row[1][-1] != END]
+        if slots == "stay":
+            new, ended = new + ended, []
+        new = sorted(new, reverse=True)[: width - len(ended) * (slots == "shrink")]
+        ended += [row for row in new if row[1][-1] == END] if aside == "kept" else seen
         rows = [row for row in new if row[1][-1] != END]
         if not rows or (early and ended):
             break
     pool = (ended if done_kept else []) + (rows if kept_open else [])
     pool = pool or ended or rows
     return max(pool, key=lambda row: row[0] / len(row[1]) if mean else row[0])[1]
+
+
+def _noted(table: Any, seed: int, bias: float, *sizes: int, **how: Any) -> tuple[tuple, set]:
+    """What such a search finds, and which prefixes it asks about."""
+    model = _Model(table, seed, bias)
+    return _search(model, *sizes, **how), set(model.asked)
+
+
+SEARCHES: dict[str, dict] = {
+    "total": {"mean": False},
+    "early": {"early": True},
+    "open": {"kept_open": False},
+    "done": {"done_kept": False},
+    "aside": {"aside": "every"},
+    "aside.1": {"aside": "full"},
+    "slots": {"slots": "shrink"},
+    "slots.1": {"slots": "stay"},
+}
 
 
 def _garden(rng: np.random.Generator) -> dict[tuple, np.ndarray]:
@@ -386,6 +439,14 @@ def _garden(rng: np.random.Generator) -> dict[tuple, np.ndarray]:
     sure = np.full(5, 0.01)
     sure[END] = 0.96
     return {(): np.log(start), (good,): np.log(sure), (bad,): np.log(np.full(5, 0.2))}
+
+
+def _short(rng: np.random.Generator) -> dict[tuple, np.ndarray]:
+    """To end at once is the second likeliest, and any other way is unsure."""
+    start, unsure = np.full(5, 0.02), rng.permutation([0.16, 0.18, 0.2, 0.22, 0.24])
+    first = int(rng.integers(1, 5))
+    start[first], start[END] = 0.5, 0.44
+    return {(): np.log(start), (first,): np.log(unsure)}
 
 
 @task(
@@ -402,6 +463,11 @@ def _garden(rng: np.random.Generator) -> dict[tuple, np.ndarray]:
            "Every token makes the sum smaller. At the end, the mean per token is compared."),
     early=("The search ends with the first finished hypothesis.",
            "A better one may still be open. Go on until none is open or max_length is reached."),
+    aside=("An ending is set aside that is not among the `width` best of its round.",
+           "First all extensions are ordered and cut to `width`. Which of them are finished is asked "
+           "after that."),
+    slots=("Finished hypotheses take places in the beam from those that are open.",
+           "Each round keeps `width` extensions of the open ones, however many are finished."),
     open=("What is not finished at max_length is forgotten.",
           "Open hypotheses take part in the comparison at the end, as they are."),
     done=("Finished hypotheses get lost.",
@@ -414,20 +480,31 @@ def _garden(rng: np.random.Generator) -> dict[tuple, np.ndarray]:
 def beam_search(attempt: Attempt) -> None:
     """Beam search over any model."""
     rng = attempt.rng
-    seeds = [int(n) for n in rng.integers(1, 1_000_000, 60)]
-    cases: list[tuple] = [(_garden(rng), seeds[0], -3.0, 2, 4)]
-    wanted = [{"mean": False}, {"early": True}, {"kept_open": False}, {"done_kept": False}, {}]
-    for how in wanted:  # a case for each mistake, on which it leads to another result
+    seeds = [int(n) for n in rng.integers(1, 1_000_000, 90)]
+    cases: list[tuple] = [(_garden(rng), seeds[0], -3.0, 2, 4), (_short(rng), seeds[1], 0.4, 1, 2)]
+    for name in [
+        *(how for how in SEARCHES if how != "aside"),
+        "",
+    ]:  # a case for each mistake, on which it leads to another result
+        spare = None
         for seed, width in itertools.product(seeds, (3, 2)):
-            logs = _Model(None, seed, 0.4).logs
+            logs = functools.cache(_Model(None, seed, 0.4).logs)
             want = _search(logs, width, 5)
-            found = [_search(logs, width, 5, **one) for one in wanted[:4]]
-            other = [one for one in found if one != want]
-            own = _search(logs, width, 5, **how) if how else _search(logs, 1, 5)
-            if own == want or len(set(other)) < len(other):
+            own = _search(logs, width, 5, **SEARCHES[name]) if name else _search(logs, 1, 5)
+            if own == want:
                 continue
-            cases.append((None, seed, 0.4, width, 5))
-            break
+            spare = spare or (
+                None,
+                seed,
+                0.4,
+                width,
+                5,
+            )  # if no other case tells the mistakes apart
+            others = [_search(logs, width, 5, **SEARCHES[k]) for k in SEARCHES if k[:5] != name[:5]]
+            if own not in others:
+                spare = (None, seed, 0.4, width, 5)
+                break
+        cases += [spare] * bool(spare)
     cases += [
         (None, seeds[1], 0.0, 1, 6),
         (None, seeds[2], -9.0, 3, 3),
@@ -452,18 +529,17 @@ def beam_search(attempt: Attempt) -> None:
         want = _search(model.logs, width, max_length)
         if found == want:
             continue
-        ways: dict[str, dict] = {
-            "total": {"mean": False},
-            "early": {"early": True},
-            "open": {"kept_open": False},
-            "done": {"done_kept": False},
-            "total.1": {"mean": False, "early": True},
-        }
-        key = next((k for k, how in ways.items()
-                    if _search(model.logs, width, max_length, **how) == found), "values")  # fmt: skip
+        ways = {**SEARCHES, "total.1": {"mean": False, "early": True}}
+        asked, setting = set(model.asked), (table, seed, bias, width, max_length)
+        noted = {k: _noted(*setting, **how) for k, how in ways.items()}
+        same = [k for k, (tokens, _) in noted.items() if tokens == found]
+        alike = [k for k in same if noted[k][1] == asked]  # by its questions, too
+        key = (*alike, *same, "values")[0]
         if found == tuple(t for t in want if t != END) or END in found[:-1]:
             key = "end"
-        elif width > 1 and len(set(model.asked)) == len(most) > 1:  # one hypothesis of each length
+        elif (
+            width > 1 and not alike and len(asked) == len(most) > 1
+        ):  # one hypothesis of each length
             key = "greedy"
         attempt.require(False, key.partition(".")[0], saw)
     attempt.passed(f"{len(cases)} searches, among them one in which greedy decoding is led astray")
@@ -529,6 +605,12 @@ BLEU_MISTAKES: dict[str, Callable] = {
     "length.4": lambda h, r: _bleu(
         h, r, length=lambda own, lengths: min(lengths, key=lambda n: (abs(n - own), -n))
     ),
+    "words": lambda h, r: _bleu(
+        [t.lower() for t in h], [[t.lower() for t in several] for several in r]
+    ),
+    "words.1": lambda h, r: _bleu(
+        [_spaced(t) for t in h], [[_spaced(t) for t in several] for several in r]
+    ),
     "arithmetic": lambda h, r: _bleu(h, r, mean="arithmetic"),
     "scale": lambda h, r: _bleu(h, r) / 100,
 }
@@ -553,6 +635,8 @@ BLEU_MISTAKES: dict[str, Callable] = {
     length=("The length of the references is another than asked for.",
             "For each sentence, it is the reference nearest in length to the hypothesis; of two that "
             "are equally near, the shorter."),
+    words=("Words are others than `split()` makes of a sentence.",
+           "What becomes of two spaces in a row, and is 'The' the word 'the'?"),
     arithmetic=("The four precisions are averaged by their sum.",
                 "The geometric mean is asked for: the fourth root of the product, or the exponential "
                 "of the mean logarithm."),
@@ -578,8 +662,9 @@ def corpus_bleu(attempt: Attempt) -> None:
 
     plain = ([" ".join(WORDS[:9])], [[" ".join(WORDS[:8])]])
     cases = [plain]
-    main = [BLEU_MISTAKES[key] for key in ("length", "brevity", "clip", "added", "first", "mean")]
     for number, rate, shorter in ((4, 0.3, 2), (5, 0.25, 1), (4, 0.2, -3)):
+        names = ["clip", "added", "first", "mean"] + ["length", "brevity"] * (shorter > 0)
+        main = [BLEU_MISTAKES[key] for key in names]
         best, most = plain, 0
         for _ in range(40):  # a set on which the main mistakes lead to different scores
             case = draw(number, rate, shorter)
@@ -594,6 +679,9 @@ def corpus_bleu(attempt: Attempt) -> None:
     again = " ".join(["the"] * 6)
     cases += [([again, "a small dog sees the old cat"],
                [["the cat"], ["a small dog sees the old man"]])]  # fmt: skip
+    words = [str(word) for word in rng.permutation(WORDS)[:8]]  # two references equally near
+    cases += [([" ".join(words[:6])], [[" ".join(words[:5] + words[6:]), " ".join(words[1:6])]]),
+              (["The old man sees a small  dog"], [["the old man sees a small dog"]])]  # fmt: skip
     for hypotheses, references in cases:
         about = f"for hypotheses={shown(hypotheses)}, references={shown(references)}"
         call = lambda h=hypotheses, r=references: attempt.call(h, r)  # noqa: E731
