@@ -119,6 +119,44 @@ def at_each_token(documents, context_length, stride):
     return cut(documents, context_length, 1)
 
 
+@wrong("windows", "stride")
+def never_wider_than_a_window(documents, context_length, stride):
+    return cut(documents, context_length, min(stride, context_length))
+
+
+@wrong("windows", "swapped")
+def targets_first(documents, context_length, stride):
+    return cut(documents, context_length, stride)[::-1]
+
+
+@wrong("windows", "order")
+def by_position(documents, context_length, stride):
+    rows = [
+        (start, number, tokens[start : start + context_length + 1])
+        for number, tokens in enumerate(documents)
+        for start in range(0, len(tokens) - context_length, stride)
+    ]
+    rows = [row[2] for row in sorted(rows, key=lambda row: row[:2])]
+    every = np.array(rows, int).reshape(-1, context_length + 1)
+    return every[:, :-1], every[:, 1:]
+
+
+@wrong("windows", "stride")
+def from_the_end(documents, context_length, stride):
+    inputs, targets = [], []
+    for tokens in documents:
+        for start in list(range(len(tokens) - context_length - 1, -1, -stride))[::-1]:
+            inputs.append(tokens[start : start + context_length])
+            targets.append(tokens[start + 1 : start + context_length + 1])
+    shape = (-1, context_length)
+    return np.array(inputs, int).reshape(shape), np.array(targets, int).reshape(shape)
+
+
+@wrong("windows", "shape")
+def nothing_without_its_axis(documents, context_length, stride):
+    return [np.array(part.tolist(), int) for part in cut(documents, context_length, stride)]
+
+
 @wrong("windows", "type")
 def inputs_alone(documents, context_length, stride):
     return {"inputs": cut(documents, context_length, stride)[0]}
@@ -175,6 +213,61 @@ def a_line(step, peak, warmup_steps, total_steps, final):
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     return peak + (final - peak) * (step - warmup_steps) / (total_steps - 1 - warmup_steps)
+
+
+def falling(step, peak, warmup_steps, total_steps, down):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return down(step - warmup_steps, total_steps - 1 - warmup_steps)
+
+
+@wrong("learning_rate", "floor")
+def without_final(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step, peak, warmup_steps, total_steps, lambda s, way: half_cosine(s / way, peak, 0)
+    )
+
+
+@wrong("learning_rate", "floor")
+def ends_one_late(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step,
+        peak,
+        warmup_steps,
+        total_steps,
+        lambda s, way: half_cosine(s / (way + 1), peak, final),
+    )
+
+
+@wrong("learning_rate", "foot")
+def final_put_under_it(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step, peak, warmup_steps, total_steps,
+        lambda s, way: max(final, half_cosine(s / way, peak, 0)),
+    )  # fmt: skip
+
+
+@wrong("learning_rate", "foot")
+def final_added(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step, peak, warmup_steps, total_steps, lambda s, way: final + half_cosine(s / way, peak, 0)
+    )
+
+
+@wrong("learning_rate", "jump")
+def one_step_down_already(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step, peak, warmup_steps, total_steps,
+        lambda s, way: half_cosine((s + 1) / (way + 1), peak, final),
+    )  # fmt: skip
+
+
+@wrong("learning_rate", "floor")
+def begins_one_late(step, peak, warmup_steps, total_steps, final):
+    return falling(
+        step, peak, warmup_steps, total_steps,
+        lambda s, way: half_cosine(max(0, s - 1) / way, peak, final),
+    )  # fmt: skip
 
 
 @wrong("learning_rate", "raised")
@@ -263,6 +356,16 @@ def six_n_d(config):
 @wrong("cost_of", "attention")
 def without_attention(config):
     return together(config, token=lambda p: 6 * (p["blocks"] + p["table"]))
+
+
+@wrong("cost_of", "factor")
+def attention_forward_only(config):
+    return together(config, token=lambda p: 6 * (p["blocks"] + p["table"]) + p["attention"] // 3)
+
+
+@wrong("cost_of", "factor")
+def scores_alone(config):
+    return together(config, token=lambda p: 6 * (p["blocks"] + p["table"]) + p["attention"] // 2)
 
 
 @wrong("cost_of", "forward")

@@ -57,6 +57,11 @@ def _windows(documents, length: int, stride: int, back: int = 1, least: int = 1)
 
 @task(
     points=2,
+    swapped=("Inputs and targets have changed places.",
+             "A model reads the inputs and is to say what comes next. Which of your two is later in "
+             "the text?"),
+    order=("The windows are the right ones, in another order.",
+           "All windows of the first document come first, from its beginning to its end."),
     copied=("The targets are the inputs: such a model learns to copy.",
             "The target at a position is the token that comes after it."),
     backwards=("The targets are the tokens before the inputs.",
@@ -74,7 +79,7 @@ def _windows(documents, length: int, stride: int, back: int = 1, least: int = 1)
 def windows(attempt: Attempt) -> None:
     """Inputs and targets, document by document."""
     cases = [([9], 4, 4), ([5], 4, 2), ([12, 3, 7], 4, 4), ([10, 11], 3, 2), ([3, 2], 4, 1),
-             (attempt.rng.integers(6, 20, 3).tolist(), 5, 3)]  # fmt: skip
+             ([14, 9], 3, 5), (attempt.rng.integers(6, 20, 3).tolist(), 5, 3)]  # fmt: skip
     for lengths, length, stride in cases:
         documents = [attempt.rng.permutation(200)[:n] for n in lengths]
         names = ", ".join(map(str, lengths))
@@ -90,6 +95,9 @@ def windows(attempt: Attempt) -> None:
                         f"{len(mine[0])} inputs and {len(mine[1])} targets came {about}.")  # fmt: skip
         saw = f"{len(mine[0])} windows came {about}: inputs {shown(mine[0])}, targets {shown(mine[1])}"
         found = tuple(map(tuple, np.concatenate(mine, axis=1)))
+        right = tuple(map(tuple, np.concatenate([inputs, targets], axis=1)))
+        moved = found != right and sorted(found) == sorted(right)
+        attempt.require(not moved, "order", saw)
         for key, mistake in _window_mistakes(documents, length, stride):
             wrong = np.concatenate(mistake, axis=1)
             same = found == tuple(map(tuple, wrong))
@@ -97,7 +105,9 @@ def windows(attempt: Attempt) -> None:
             attempt.require(not (same and differs), key, saw)
         attempt.require(len(mine[0]) >= len(inputs), "dropped", saw)
         attempt.require(len(mine[0]) <= len(inputs), "rest", saw)
-        attempt.require(np.array_equal(mine[0], inputs), "stride", saw)
+        starts = {tokens[i] for tokens in documents for i in range(0, len(tokens), stride)}
+        key = "values" if starts.issuperset(mine[0][:, 0].tolist()) else "stride"
+        attempt.require(np.array_equal(mine[0], inputs), key, saw)
         attempt.require(np.array_equal(mine[1], targets), "values", saw)
         attempt.passed(f"documents of {names} tokens, windows of {length} every {stride}")
 
@@ -109,17 +119,21 @@ def _rows(attempt: Attempt, part: Any, length: int, about: str) -> np.ndarray:
         and not isinstance(part, str | Mapping)
         and not len(part)
     ):
+        if len(getattr(part, "shape", (0,))) == 1 and hasattr(part, "shape"):
+            raise Failed("shape", f"Shape (0, {length}) expected {about}, and {part.shape} came.")
         return np.zeros((0, length), np.int64)
     return attempt.array(part, (None, length), "iu", about=about).astype(np.int64)
 
 
 def _window_mistakes(documents, length: int, stride: int):
-    inputs, _ = _windows(documents, length, stride)
+    inputs, targets = _windows(documents, length, stride)
+    yield "swapped", (targets, inputs)
     yield "copied", (inputs, inputs)
     yield "backwards", _windows(documents, length, stride, back=-1)
     if len(documents) > 1:
         yield "crossing", _windows([np.concatenate(documents)], length, stride)
     yield "stride", _windows(documents, length, length)
+    yield "stride", _windows(documents, length, min(stride, length))
     yield "stride", _windows(documents, length, 1)
     yield "dropped", _windows(documents, length, stride, least=2)
     yield "rest", _windows(documents, length, stride, least=0)
@@ -141,6 +155,9 @@ def _rate(step, peak, warmup, total, final, end: int = 1) -> float:
           "down has been made there?"),
     period=("The rate has fallen, and rises again.",
             "From 1 to -1 the cosine takes half a turn: pi, not 2 pi."),
+    foot=("The cosine falls to 0, and `final` is only added to it, or put under it.",
+          "From which value does the rate fall, and to which? Half the way is half of their "
+          "difference."),
     floor=("The rate does not end at `final`.",
            "At the last step, total_steps - 1, it is `final`. Print the last two."),
     straight=("The rate falls along another curve than half a cosine.",
@@ -159,18 +176,23 @@ def learning_rate(attempt: Attempt) -> None:
         quarter = warmup + (total - 1 - warmup) // 4
         middle = warmup + (total - 1 - warmup) // 2
         about = f"peak={peak:.3g}, warmup_steps={warmup}, total_steps={total}, final={final:g}"
-        steps = sorted({0, max(warmup - 1, 0), warmup, quarter, middle, total - 2, total - 1})
+        # Both ends of the way down first: what is wrong there is wrong between them, too.
+        ends = [0, max(warmup - 1, 0), total - 1, warmup]
+        steps = list(dict.fromkeys([*ends, middle, quarter, total - 2]))
         got = [attempt.number(attempt.call(s, *setting), f"for step {s}, {about}") for s in steps]
         for step, rate in zip(steps, got, strict=True):
             share = (step - warmup) / max(1, total - 1 - warmup)
             down = final + (peak - final) * (1 - share)
             late = (1 + math.cos(math.pi * step / (total - 1))) / 2
+            bare = peak * (1 + math.cos(math.pi * share)) / 2
+            at = {total - 1: "floor", warmup: "jump"}
             attempt.agrees(rate, _rate(step, *setting), {
                 "zero": peak * step / max(warmup, 1) if step < warmup else math.inf,
                 "period": final + (peak - final) * (1 + math.cos(2 * math.pi * share)) / 2,
                 "jump": math.inf if step < warmup else final + (peak - final) * late,
+                "foot": max(final, bare) if 0 < share < 1 else final + bare,
                 "straight": down,
-            }, "floor" if step >= total - 2 else "straight" if step >= warmup else "values",
+            }, at.get(step, "straight" if step >= warmup else "values"),
                 f"for step {step}, {about}", tolerance=1e-4)  # fmt: skip
         attempt.passed(about)
 
@@ -193,12 +215,11 @@ def _flop(c: Mapping[str, Any], output: int = 1, each: int = 6, attention: int =
     twice=("A tied model has no matrix of its own for the output.",
            "Tied means that the token embeddings are used a second time. How often are they stored?"),
     untied=("An output matrix that is not tied is missing from the parameters.",
-            "vocab_size x embed_dim once more, where `tied` is False."),
+            "What is the output multiplied with, when it may not use the token embeddings?"),
     positions=("The vectors of the positions are missing from the parameters.",
                "One vector of embed_dim numbers for each of context_length positions."),
     mlp=("The blocks do not have the right number of parameters.",
-         "Four matrices of attention, embed_dim x embed_dim each; two of the MLP, which is four times "
-         "as wide in the middle."),
+         "Write down the shape of each of the six matrices of a block, and add up their sizes."),
     output=("The output layer is missing from the operations.",
             "Stored once or twice, the product with vocab_size x embed_dim numbers is done."),
     lookup=("Rows that are looked up are counted as if they were multiplied.",
@@ -206,6 +227,9 @@ def _flop(c: Mapping[str, Any], output: int = 1, each: int = 6, attention: int =
     attention=("Attention's own products are missing: scores, and the mixing of values.",
                "They have no parameters. Per token and layer: twice 2 x context_length x embed_dim "
                "forward, and the way back costs twice the way forward."),
+    factor=("Attention's own products are there, and not as often as they are done.",
+            "Scores are one product, the mixing of values is another; both are done forward, and "
+            "both have a way back."),
     forward=("This is the way forward only.", "The way back costs twice as much as the way forward."),
     tokens=("The number of tokens is not that of the whole training.",
             "steps x batch_size windows, each of context_length tokens."),
@@ -238,8 +262,16 @@ def cost_of(attempt: Attempt) -> None:
             "forward": _flop(c) / 3,
             "tokens": _flop(c) / length,
             **_more(c, flop, tokens),
-        }, "values", f"as FLOP {about}", 1e-9)  # fmt: skip
+        }, "factor" if _is_another_factor(c, flop, tokens) else "values",
+            f"as FLOP {about}", 1e-9)  # fmt: skip
         attempt.passed(f"{c['num_layers']} layers of {wide}, {'' if tied else 'not '}tied")
+
+
+def _is_another_factor(c: Mapping[str, Any], flop: float, tokens: int) -> bool:
+    """Whether all is right but for how often attention's own products are counted."""
+    one = c["num_layers"] * c["context_length"] * c["embed_dim"] * tokens
+    factor = (flop - _flop(c, attention=0)) / one
+    return 0 < factor <= 48 and math.isclose(factor, round(factor), abs_tol=1e-6)
 
 
 def _more(c: Mapping[str, Any], flop: float, tokens: int) -> dict[str, float]:
@@ -248,8 +280,7 @@ def _more(c: Mapping[str, Any], flop: float, tokens: int) -> dict[str, float]:
         "lookup": [_flop(c, 2), 6 * _parameters(c) * tokens, 6 * _parameters(c, True) * tokens,
                    6 * _parameters(c, True) * tokens + _flop(c, 0, 0) - 0],
         "tokens": [_flop(c) / c["steps"], _flop(c) / c["batch_size"]],
-        "attention": [_flop(c, attention=6), _flop(c, attention=4), _flop(c, attention=2)],
-        "forward": [_flop(c, each=2, attention=12), _flop(c, each=6, attention=4)],
+        "forward": [_flop(c, each=2, attention=12)],
     }  # fmt: skip
     return {
         k: n for k, several in ways.items() for n in several if math.isclose(n, flop, rel_tol=1e-9)
@@ -266,7 +297,8 @@ BUDGET = 1.5e10
     seconds=300,
     keys=("The configuration is not a dict with the names that the task lists.",
           "Compare your names with those of the baseline: material.baseline(budget)."),
-    sizes=("A size is not a whole number within its limits, or the learning rate not above 0.",
+    sizes=("A size is not a whole number within its limits, or the learning rate is not above 0 and at "
+           "most 1.",
            "The limits stand in material.LIMITS. A quotient is a float: use // or int()."),
     heads=("The heads do not divide the width.", "embed_dim must be a multiple of num_heads."),
     over=("The training takes more operations than the budget allows.",

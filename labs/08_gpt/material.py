@@ -43,10 +43,14 @@ def trained(
     AdamW with warm-up over a tenth of the steps, then half a cosine down to 0. Tokens are bytes, the
     output is tied to the embeddings, matrices have no biases.
     """
-    import keras
-    import tensorflow as tf
+    from helpers import runtime
 
-    from helpers import gpt
+    runtime.quiet()
+    with runtime.quiet_stderr():
+        import keras
+        import tensorflow as tf
+
+        from helpers import gpt
 
     train, val = _texts()
     keras.utils.set_random_seed(seed)
