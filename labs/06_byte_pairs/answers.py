@@ -111,6 +111,12 @@ def either_way_round(ids, pair, new_id):
     return out
 
 
+@wrong("merge", "digits")
+def replaced_as_text(ids, pair, new_id):
+    joined = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id))
+    return [int(one) for one in joined.split()]
+
+
 @wrong("merge", "raised")
 def beyond_the_end(ids, pair, new_id):
     out, i = [], 0
@@ -170,6 +176,24 @@ def as_in_the_notebook(words):
     for word, count in words.items():
         for pair in pairwise(word):
             pairs[pair] += count
+    return pairs
+
+
+@wrong("count_pairs", "runs")
+def halved_in_each_word(words):
+    pairs = Counter()
+    for ids, count in words.items():
+        for pair, times in Counter(pairwise(ids)).items():
+            pairs[pair] += count * ((times + 1) // 2 if pair[0] == pair[1] else times)
+    return pairs
+
+
+@wrong("count_pairs", "raised")
+def by_bytes_count(words):
+    pairs = Counter()
+    for ids, count in words.items():
+        for pair in set(pairwise(ids)):
+            pairs[pair] += count * bytes(ids).count(bytes(pair))
     return pairs
 
 
@@ -311,6 +335,24 @@ def longer_first(words, num_merges):
 
 
 @wrong("train", "tie")
+def smaller_bytes(words, num_merges):
+    def key(pair, n, pieces):
+        left, right = pieces[pair[0]], pieces[pair[1]]
+        return -n, len(left + right), left, right
+
+    return trained(words, num_merges, key)
+
+
+@wrong("train", "tie")
+def smaller_joined_bytes(words, num_merges):
+    def key(pair, n, pieces):
+        token = pieces[pair[0]] + pieces[pair[1]]
+        return -n, len(token), token
+
+    return trained(words, num_merges, key)
+
+
+@wrong("train", "tie")
 def larger_ids(words, num_merges):
     words = {tuple(word): n for word, n in words.items()}
     sizes, merges = [1] * 256, []
@@ -417,7 +459,19 @@ def still_bytes(ids, merges):
     return b"".join(table_of(merges)[i] for i in ids)
 
 
+@wrong("decode", "shallow")
+def bytes_of_the_pair(ids, merges):
+    pieces = [bytes([i]) if i < 256 else bytes(merges[i - 256]) for i in ids]
+    return b"".join(pieces).decode("utf-8", "replace")
+
+
 @wrong("decode", "raised")
+def without_the_merges(ids, merges):
+    table = [bytes([i]) for i in range(256)]
+    return b"".join(table[i] for i in ids).decode("utf-8", "replace")
+
+
+@wrong("decode", "shallow")
 def one_level_only(ids, merges):
     out = []
     for one in ids:
@@ -570,6 +624,12 @@ def frequent_substrings(words, budget):
 @wrong("choose_tokens", "poor")
 def frequent_words(words, budget):
     return [word for word, _ in Counter(words).most_common() if len(word) > 1][:budget]
+
+
+@wrong("choose_tokens", "absent")
+def from_all_pages(words, budget):
+    material = labs.material("lab06")
+    return few_at_a_time(material.words_of(material.pages(), least=20), budget)
 
 
 @wrong("choose_tokens", "poor")

@@ -134,8 +134,16 @@ def _turned(ids, pair, new):
     return out
 
 
+def _as_text(ids, pair, new):
+    """The ids joined to a text and replaced there: digits of one id can meet those of another."""
+    joined = " ".join(map(str, ids)).replace(" ".join(map(str, pair)), str(new))
+    return [int(one) for one in joined.split()]
+
+
 @task(
     points=1,
+    digits=("Part of an id is taken for a whole one.",
+            "As text, 1 2 stands inside 11 23. Compare numbers, not their digits."),
     overlap=("In a row of three equal tokens, the one in the middle was used twice.",
              "After a merge, where does the search go on: one place further, or two?"),
     stays=("The new token stands there, and the second half of the pair is still beside it.",
@@ -161,12 +169,15 @@ def merge(attempt: Attempt) -> None:
         return ids, pair, 256 + int(rng.integers(50))
 
     wrong = {"overlap": _overlapping, "stays": _stays, "first": _first_only,
-             "right": _from_right, "last": _loses_last, "turned": _turned}  # fmt: skip
+             "right": _from_right, "last": _loses_last, "turned": _turned,
+             "digits": _as_text}  # fmt: skip
     plain = [_merge, _stays, _first_only, _loses_last, _turned]
     cases = [
         _distinct(lambda: draw(6, 1), plain),
         _distinct(lambda: draw(7, 0), [_merge, _overlapping, _stays, _first_only, _from_right]),
         _distinct(lambda: draw(9, 1), plain),
+        ([11, 23, 1, 2, 112, 2], (1, 2), 256 + int(rng.integers(50))),
+        ([197, 98, 97, 98, 97, 981], (97, 98), 1000 + int(rng.integers(50))),
         ([97] * 5, (97, 97), 300), ([97], (97, 98), 256), ([], (97, 98), 256),
     ]  # fmt: skip
     for case in cases:
@@ -195,6 +206,15 @@ def _count(words: Mapping[tuple, int], overlap=False, weighted=True, once=False)
     return pairs
 
 
+def _rounded(words: Mapping[tuple, int]) -> Counter:
+    """Half of the neighbours that are equal, counted in the whole word instead of run by run."""
+    pairs: Counter = Counter()
+    for ids, count in words.items():
+        for pair, times in Counter(itertools.pairwise(ids)).items():
+            pairs[pair] += ((times + 1) // 2 if pair[0] == pair[1] else times) * count
+    return pairs
+
+
 def _crossing(words: Mapping[tuple, int]) -> Counter:
     return _count({tuple(one for ids in words for one in ids): 1})
 
@@ -211,6 +231,8 @@ def _crossing_weighted(words: Mapping[tuple, int]) -> Counter:
     unweighted=("A word counts once, however often it occurs.",
                 "The dictionary's value says how often the word occurs: each of its pairs occurs as "
                 "often."),
+    runs=("Two runs of the same token in one word are counted as if they were one.",
+          "How many merges of (7, 7) can be made in (7, 7, 8, 7, 7)? And in a run of three or four?"),
     once=("A pair that a word has twice counts once for that word.",
           "Look at a word like (1, 2, 1, 2): how many merges can be made?"),
     crossing=("Pairs are counted that reach from one word into the next.",
@@ -223,6 +245,7 @@ def count_pairs(attempt: Attempt) -> None:
         "unweighted": lambda w: _count(w, weighted=False),
         "once": lambda w: _count(w, once=True),
         "overlap": lambda w: _count(w, overlap=True),
+        "runs": _rounded,
         "crossing": _crossing,
         "crossing.1": _crossing_weighted,
     }
@@ -237,7 +260,9 @@ def count_pairs(attempt: Attempt) -> None:
     run = tuple([int(rng.integers(97, 123))] * int(rng.integers(3, 6)))
     cases = [{(97, 98, 99): 3, (98, 99): int(rng.integers(2, 50))},
              *(_distinct(draw, [_count, *ways.values()])[0] for _ in range(3)),
-             {run: 2, (97,): 4}, {(5, 5, 5, 5, 6): 1}, {(97,): 9}, {}]  # fmt: skip
+             {run: 2, (97,): 4}, {(5, 5, 5, 5, 6): 1}, {(97,): 9}, {},
+             {(97, 97, 98, 97, 97): int(rng.integers(2, 50))},
+             {(256, 300, 256, 300): int(rng.integers(2, 50)), (97, 256, 97): 3}]  # fmt: skip
     for words in cases:
         about = f"for words={shown(words)}"
         got = _counted(attempt, attempt.call(words), about)
@@ -270,6 +295,7 @@ def _train(
     tie: Callable[[tuple, list[int]], Any] | None = None,
     first: int = 256,
     stale: bool = False,
+    by_bytes: bool = False,
     **how: Any,
 ) -> list[tuple[int, int]]:
     """Merges learnt from counted words. The defaults are the task's rule, the others its mistakes."""
@@ -277,7 +303,13 @@ def _train(
     for word, count in words.items():
         counted[tuple(word)] += count
     sizes, merges = dict.fromkeys(range(256), 1), []
+    pieces = {n: bytes([n]) for n in range(256)}
     tie = tie or (lambda pair, sizes: (sizes[pair[0]] + sizes[pair[1]], pair))
+    if by_bytes:  # the last tie by the bytes of the halves instead of their ids
+
+        def tie(pair, sizes):
+            return sizes[pair[0]] + sizes[pair[1]], pieces[pair[0]], pieces[pair[1]]
+
     pairs = _count(counted, **how)
     while len(merges) < num_merges:
         if not stale:
@@ -289,6 +321,7 @@ def _train(
         new = first + len(merges)
         merges.append(pair)
         sizes[new] = sizes[pair[0]] + sizes[pair[1]]
+        pieces[new] = pieces[pair[0]] + pieces[pair[1]]
         merged: Counter = Counter()
         for ids, count in counted.items():
             merged[tuple(_merge(ids, pair, new))] += count
@@ -310,6 +343,7 @@ TRAINED = {  # mistakes of `train`, by hint; a number after a dot tells two ways
     "tie.4": {"tie": lambda pair, sizes: (-pair[0], -pair[1])},
     "tie.5": {"tie": lambda pair, sizes: sizes[pair[0]] + sizes[pair[1]]},
     "tie.6": {"tie": lambda pair, sizes: (sizes[pair[0]] + sizes[pair[1]], pair[::-1])},
+    "tie.7": {"by_bytes": True},
     "overlap": {"overlap": True},
 }
 
@@ -352,6 +386,9 @@ def train(attempt: Attempt) -> None:
     ways = [lambda w, n, how=how: _train(w, n, **how) for how in kinds]
     cases += [_distinct(lambda: draw("abcd", 9), ways, 12),
               _distinct(lambda: draw("abc", 4), ways, 12)]  # fmt: skip
+    # After (99, 100) and (97, 98) the ids no longer follow the bytes that they stand for.
+    cases.append(({b"cd": 9, b"ab": 8, b"cdxz": 4, b"abxz": 4}, 5))
+    cases.append(_by_bytes_differ(lambda: draw("abcd", 4)))
     cases += [(draw("abé🙂", 5)[0], 6), (draw("ab", 3)[0], 200),
               ({b"abab": 1, b"ba": 1}, 50), ({b"xyz": 1, b"q": 7}, 4), ({}, 3), (toy, 0)]  # fmt: skip
     for words, number in cases:
@@ -369,6 +406,11 @@ def train(attempt: Attempt) -> None:
                          "values")  # fmt: skip
             attempt.require(False, found.partition(".")[0], saw)
     attempt.passed(f"{len(cases)} sets of words, with ties, with few pairs, with none")
+
+
+def _by_bytes_differ(draw: Callable[[], tuple]) -> tuple:
+    ways = [_train, lambda w, n: _train(w, n, by_bytes=True)]
+    return _distinct(lambda: (draw()[0], 9), ways, 60)
 
 
 def _pairs(attempt: Attempt, got: Any, about: str) -> list[tuple[int, int]]:
@@ -450,6 +492,9 @@ def decode(attempt: Attempt) -> None:
             got = attempt.call(ids, merges)
         except UnicodeDecodeError as error:
             attempt.require(False, "strict", f"{error} ({about})")
+        except (ValueError, OverflowError) as error:  # bytes([256]), bytearray.append(256)
+            attempt.require("range(0, 256)" not in str(error), "shallow", f"{error} ({about})")
+            raise
         attempt.require(got is not None, "empty", f"None came {about}.")
         wanted = f"A str was expected {about}, and this came: {shown(got)}"
         attempt.require(isinstance(got, str), "type", wanted)
@@ -603,6 +648,14 @@ def _needed(words: Mapping[bytes, int], tokens: set[bytes]) -> int:
     return sum(count * len(cut(word, tokens)) for word, count in words.items())
 
 
+def _in_code(pages: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """The pages with their letters exchanged, so that no list made beforehand fits them."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    other = "".join(rng.permutation(list(letters)))
+    code = str.maketrans(letters + letters.upper(), other + other.upper())
+    return [page.translate(code) for page in pages]
+
+
 @task(
     points=3,
     seconds=120,
@@ -611,6 +664,9 @@ def _needed(words: Mapping[bytes, int], tokens: set[bytes]) -> int:
     texts=("The tokens are no bytes.",
            "A token is a value of the type bytes, such as b' the'. What is the type of the keys of "
            "`words`? Slices of a key are bytes, too."),
+    absent=("Many of the tokens stand in none of the words that were handed over.",
+            "In the check the letters have changed places: a list made beforehand does not fit. Take "
+            "the tokens from `words`."),
     poor=("This needs more tokens than plain byte-pair encoding.",
           "Two tokens that are both frequent can be of use in the same places: once the one is "
           "there, the other is worth little. Begin with what your train makes, and improve it."),
@@ -621,7 +677,7 @@ def _needed(words: Mapping[bytes, int], tokens: set[bytes]) -> int:
 def choose_tokens(attempt: Attempt) -> None:
     """Challenge: the best tokens for a text not yet seen."""
     material = labs.material("lab06")
-    pages = material.pages()
+    pages = _in_code(material.pages(), attempt.rng)
     order = attempt.rng.permutation(len(pages))
     known, unseen = order[len(pages) // 4 :], order[: len(pages) // 4]
     words = material.words_of((pages[i] for i in known), least=12)
@@ -646,6 +702,10 @@ def choose_tokens(attempt: Attempt) -> None:
     share = own / plain
     attempt.score(f"{per}, {share:.1%} of byte-pair encoding's", -share)
     saw = f"{per}; with the tokens of byte-pair encoding it takes {1000 * plain / num_bytes:.0f}."
+    text = b"\x00".join(words)
+    absent = [token for token in tokens if token not in text]
+    many = share >= SHARE and len(absent) > BUDGET // 4
+    attempt.require(not many, "absent", f"{saw} {len(absent)} tokens stand in no word.")
     attempt.require(share < 1.02, "poor", saw)
     attempt.require(share < SHARE, "stones", saw)
     attempt.passed("fewer tokens than byte-pair encoding needs on pages not seen")
