@@ -250,6 +250,28 @@ def correction_mended(w, gradient, num_steps, learning_rate, weight_decay, beta_
     return adam(w, gradient, *rest, where="gradient")
 
 
+@wrong("adamw", "twice")
+def decay_in_both_places(
+    w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon
+):
+    rest = (num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon)
+    return adam(w, lambda u: gradient(u) + weight_decay * u, *rest)
+
+
+@wrong("adamw", "moved")
+def gradient_after_the_decay(
+    w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon
+):
+    m = v = np.zeros_like(w)
+    for t in range(1, num_steps + 1):
+        w = w * (1 - learning_rate * weight_decay)
+        g = gradient(w)
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+        m_hat, v_hat = m / (1 - beta_1**t), v / (1 - beta_2**t)
+        w = w - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
+    return w
+
+
 @wrong("adamw", "uncorrected")
 def correction_removed(
     w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon
@@ -382,6 +404,31 @@ def counted_from_zero(w, gradient, num_epochs, steps_per_epoch, peak, final, war
     return following(
         w, gradient, rates_of(num_epochs, steps_per_epoch, peak, final, warmup_steps, off=0)
     )
+
+
+@wrong("scheduled", "start")
+def from_zero_to_the_end(w, gradient, num_epochs, steps_per_epoch, peak, final, warmup_steps):
+    rates, total = [], num_epochs * steps_per_epoch
+    for t in range(total):
+        part = (t - warmup_steps) / (total - 1 - warmup_steps)
+        fall = final + (peak - final) * (1 + np.cos(np.pi * part)) / 2
+        rates.append(peak * t / warmup_steps if t < warmup_steps else fall)
+    return following(w, gradient, rates)
+
+
+@wrong("scheduled", "linear")
+def in_a_straight_line(w, gradient, num_epochs, steps_per_epoch, peak, final, warmup_steps):
+    rates, total = [], num_epochs * steps_per_epoch
+    for t in range(1, total + 1):
+        fall = peak + (final - peak) * (t - warmup_steps) / (total - warmup_steps)
+        rates.append(peak * t / warmup_steps if t <= warmup_steps else fall)
+    return following(w, gradient, rates)
+
+
+@wrong("scheduled", "again")
+def anew_each_epoch(w, gradient, num_epochs, steps_per_epoch, peak, final, warmup_steps):
+    rates = num_epochs * rates_of(1, steps_per_epoch, peak, final, warmup_steps)
+    return following(w, gradient, rates)
 
 
 @wrong("scheduled", "span")
@@ -626,6 +673,6 @@ def twice_as_long(loss_and_gradient, start, budget):
     return w
 
 
-@wrong("minimize", "away")
+@wrong("minimize", "still")
 def the_start_itself(loss_and_gradient, start, budget):
     return start

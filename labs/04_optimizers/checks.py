@@ -159,10 +159,11 @@ def accumulated(attempt: Attempt) -> None:
 
 
 def _adam(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, epsilon,
-          correction="right", decay="decoupled", inside=False):  # fmt: skip
+          correction="right", decay="decoupled", inside=False, moved=False):  # fmt: skip
     w, m, v = np.array(w), 0.0, 0.0
     for t in range(1, num_steps + 1):
-        grad = gradient(w) + (weight_decay * w if decay == "l2" else 0)
+        w = w * (1 - learning_rate * weight_decay) if moved else w
+        grad = gradient(w) + (weight_decay * w if decay in ("l2", "both") else 0)
         m, v = beta_1 * m + (1 - beta_1) * grad, beta_2 * v + (1 - beta_2) * grad**2
         power = {"constant": 1, "late": t + 1}.get(correction, t)
         m_hat, v_hat = m / (1 - beta_1**power), v / (1 - beta_2**power)
@@ -172,7 +173,7 @@ def _adam(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, e
             m, v = m_hat, v_hat
         small = epsilon / np.sqrt(1 - beta_2**t) if inside == "uncorrected" else epsilon
         step = m_hat / (np.sqrt(v_hat + epsilon) if inside is True else np.sqrt(v_hat) + small)
-        rate = {"l2": 0.0, "bare": 1.0, "none": 0.0}.get(decay, learning_rate)
+        rate = 0.0 if moved else {"l2": 0.0, "bare": 1.0, "none": 0.0}.get(decay, learning_rate)
         w = w - learning_rate * step - rate * weight_decay * w
     return w
 
@@ -190,6 +191,10 @@ def _adam(w, gradient, num_steps, learning_rate, weight_decay, beta_1, beta_2, e
     coupled=("The decay passes through the running means.",
              "What is added to the gradient is divided by the root of v like the gradient. Where does "
              "the formula have the decay?"),
+    twice=("The decay is there twice.",
+           "It stands in one place of the formula. In how many do your lines have it?"),
+    moved=("The gradient is taken at weights that the decay has already changed.",
+           "The formula has one w on its right side: g belongs to the w that the decay multiplies."),
     undamped=("The decay is not multiplied by the learning rate, or there is none.",
               "Read the last line of the formula once more: what do the brackets enclose?"),
     inside=("Epsilon stands in the wrong place.",
@@ -212,6 +217,8 @@ def adamw(attempt: Attempt) -> None:
         _compared(attempt, got, lambda given=given, **how: _adam(*given, **how), {
             "spoiled": [{"correction": "spoiled", **d} for d in two],
             "coupled": [{"decay": "l2"}],
+            "twice": [{"decay": "both"}],
+            "moved": [{"moved": True}],
             "uncorrected": [{"correction": "none", **d} for d in two],
             "counted": [{"correction": c, **d} for d in two for c in ("constant", "late")],
             "undamped": [{"decay": "bare"}, {"decay": "none"}],
@@ -224,7 +231,12 @@ def adamw(attempt: Attempt) -> None:
 
 
 def _rates(num_epochs, steps_per_epoch, peak, final, warmup_steps, first=1, by="step",
-           span="rest", floor=True):  # fmt: skip
+           span="rest", floor=True, linear=False, again=False):  # fmt: skip
+    if again:  # a schedule of its own for each epoch
+        one = _rates(
+            1, steps_per_epoch, peak, final, min(warmup_steps, steps_per_epoch), first=first
+        )
+        return np.tile(one, num_epochs)
     total, rates = num_epochs * steps_per_epoch, []
     warmup_steps = warmup_steps * steps_per_epoch if by == "warm-up" else warmup_steps
     for i in range(total):
@@ -233,10 +245,12 @@ def _rates(num_epochs, steps_per_epoch, peak, final, warmup_steps, first=1, by="
             rates.append(peak * t / warmup_steps)
             continue
         length = {"rest": total - warmup_steps, "all": total, "late": total,
-                  "epochs": num_epochs}[span]  # fmt: skip
-        part = (t - (warmup_steps if span in ("rest", "late") else 0)) / max(length, 1)
+                  "epochs": num_epochs, "short": total - 1 - warmup_steps}[span]  # fmt: skip
+        begin = warmup_steps if span in ("rest", "late", "short") else 0
+        part = (t - begin) / max(length, 1)
         low = final if floor else 0.0
-        rates.append(low + (peak - low) * (1 + np.cos(np.pi * part)) / 2)
+        left = 1 - part if linear else (1 + np.cos(np.pi * part)) / 2
+        rates.append(low + (peak - low) * left)
     return np.array(rates)
 
 
@@ -255,6 +269,11 @@ def _follow(w, gradient, rates) -> np.ndarray:
     start=("The whole schedule runs one step late.",
            "The first step has a rate above 0, and the last step has exactly the final rate. From "
            "where does t count?"),
+    linear=("After the warm-up the rate falls in a straight line.",
+            "A curve is asked for that begins and ends gently: half a cosine."),
+    again=("The schedule begins anew in every epoch.",
+           "There is one warm-up and one fall, over the whole run: what must not go back to its start "
+           "with each epoch?"),
     span=("After the warm-up the curve is in the wrong place.",
           "The cosine begins where the warm-up ends, and has only the remaining steps to come down. "
           "Which part of them is over at step t?"),
@@ -287,7 +306,9 @@ def scheduled(attempt: Attempt) -> None:
         _compared(attempt, rates, lambda given=schedule, **how: _rates(*given, **how), {
             "floor": [{"floor": False}],
             "span": [{"span": s, "first": f} for s in ("all", "late") for f in (0, 1)],
-            "start": [{"first": 0}, {"first": 0, "floor": False}],
+            "again": [{"again": True}, {"again": True, "first": 0}],
+            "linear": [{"linear": True, "first": f, "floor": b} for f in (0, 1) for b in (True, False)],
+            "start": [{"first": 0}, {"first": 0, "floor": False}, {"first": 0, "span": "short"}],
             "epochs": [{"by": "warm-up"}] + lags + [{**lag, "floor": False} for lag in lags],
         }, f"as rates, {about}")  # fmt: skip
         final = attempt.array(got[0], (3,), "f", about=about)
@@ -410,6 +431,9 @@ def clipped(attempt: Attempt) -> None:
     near=("It is better than gradient descent, and not yet twice as near to the minimum.",
           "More momentum? With much of it the velocity must sometimes be thrown away: when it points "
           "uphill. Or learn the curvature from the gradients that you have seen."),
+    still=("It ends exactly where it began.",
+           "What do you hand back: the weights that you found, or `start`? Follow the name from line "
+           "to line."),
     away=("It ends higher than it began.",
           "Each step is too long. A rate that suits one problem breaks on another: let the loss "
           "decide, which comes with every gradient."),
@@ -431,6 +455,7 @@ def minimize(attempt: Attempt) -> None:
         saw = (
             f"Loss {loss:.4f}; it began at {begin:.4f}, and gradient descent comes to {plain:.4f}."
         )
+        attempt.require(loss != begin, "still", saw)
         attempt.require(loss < begin, "away", saw)
         shares.append(problem.share(got))
         attempt.require(shares[-1] < 0.95, "plain", saw)
