@@ -207,7 +207,8 @@ class Attempt:
             wanted = " or ".join(dict.fromkeys(_KINDS[k] for k in kind))
             raise Failed("type", f"{wanted} expected{_for(about)}, and this came: {shown(got)}")
         if shape is not None and not _fits(made.shape, shape):
-            wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+            axes = ["any" if n is None else str(n) for n in shape]
+            wanted = f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
             raise Failed("shape", f"Shape {wanted} expected{_for(about)}, and {made.shape} came.")
         if finite and made.dtype.kind in "fc" and not np.isfinite(made).all():
             raise Failed("nan", f"This came{_for(about)}: {shown(made)}")
