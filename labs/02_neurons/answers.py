@@ -274,7 +274,7 @@ def each_unit_by_itself(num_inputs, num_units, activation, seed):
     """Each unit is scaled by itself; for ReLU the weights' own spread is then another."""
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=(num_inputs, num_units))
-    x = activation(rng.normal(size=(2_000, num_inputs)))
+    x = activation(rng.normal(size=(1_000, num_inputs)))
     return weights / np.sqrt(np.mean((x @ weights) ** 2, axis=0))
 
 

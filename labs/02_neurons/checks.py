@@ -229,6 +229,7 @@ def _mean(values: Callable) -> float:
 
 @task(
     points=2,
+    seconds=30,  # some draw large batches to measure with
     no_scale=("The weights have the same spread whatever the number of inputs.",
               "How does the spread of a sum of n products grow with n?"),
     units=("The spread depends on the number of units instead of the number of inputs.",
