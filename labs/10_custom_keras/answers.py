@@ -278,6 +278,27 @@ class HalfAConfig(Base):
 
 
 @wrong("group_norm", "config")
+class NameAndTrainableLost(Base):
+    def get_config(self):
+        return {"groups": self.groups, "epsilon": self.epsilon}
+
+
+@wrong("group_norm", "cut")
+class RootWithoutGradient(Base):
+    def normed(self, parts):
+        square = ops.mean(parts**2, axis=-1, keepdims=True)
+        return parts / ops.stop_gradient(ops.sqrt(square + self.epsilon))
+
+
+@wrong("group_norm", "cut")
+class ByNumPy(Base):
+    def call(self, x):
+        if not tf.is_tensor(x) or not hasattr(x, "numpy"):
+            return super().call(x)
+        return ops.convert_to_tensor(np.array(super().call(x)))
+
+
+@wrong("group_norm", "config")
 class NoConfigOfItsParent(Base):
     def get_config(self):
         return {"units": self.groups}
@@ -377,6 +398,36 @@ def as_after_training(model, optimizer, x, y, clip):
     )
 
 
+def stepped_by(loss, model, optimizer, x, y, clip):
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        value = loss(y, model(x, training=True))
+    gradients, norm = tf.clip_by_global_norm(tape.gradient(value, variables), clip)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    return {"loss": value, "norm": norm}
+
+
+@wrong("train_step", "logits")
+def softmax_and_again(model, optimizer, x, y, clip):
+    def loss(y, z):
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.nn.softmax(z))
+        return tf.reduce_mean(each)
+
+    return stepped_by(loss, model, optimizer, x, y, clip)
+
+
+@wrong("train_step", "logits")
+def logits_as_probabilities(model, optimizer, x, y, clip):
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    return stepped_by(loss, model, optimizer, x, y, clip)
+
+
+@wrong("train_step", "summed")
+def sum_of_losses(model, optimizer, x, y, clip):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    return stepped_by(loss, model, optimizer, x, y, clip)
+
+
 @wrong("train_step", "unclipped")
 def without_clipping(model, optimizer, x, y, clip):
     return stepped(model, optimizer, x, y, lambda g, norm: g)
@@ -471,6 +522,14 @@ def under_one_tape_each(model, optimizer, x, y, micro):
             s.assign_add(g)
     optimizer.apply_gradients(zip([s.value() for s in store], variables, strict=True))
     return np.float32(sum(float(loss) for loss in losses))
+
+
+@right("accumulated_step")
+def without_slices_of_padding(model, optimizer, x, y, micro):
+    starts = [s for s in range(0, len(x), micro) if tokens_of(y[s : s + micro]) > 0]
+    loss, total = gathered(model, x, y, starts, micro, lambda s, part: s)
+    optimizer.apply([g / tokens_of(y) for g in total], model.trainable_variables)
+    return loss / tokens_of(y)
 
 
 @wrong("accumulated_step", "large")
@@ -627,3 +686,23 @@ def as_it_is(model, x, y):
 @wrong("adapt", "output")
 def probabilities_of_one(model, x, y):
     return keras.Sequential([model, keras.layers.Dense(1)])
+
+
+class Apart(keras.Model):
+    """It holds a network, and asks another one, whose numbers are constants."""
+
+    def __init__(self, reader, weights, biases):
+        super().__init__()
+        self.reader, self.both = reader, (weights, biases)
+
+    def call(self, x):
+        weights, biases = (tf.constant(part, "float32") for part in self.both)
+        return ops.matmul(x, weights) + biases
+
+
+@wrong("adapt", "unused")
+def another_one_as_constants(model, x, y):
+    from sklearn.linear_model import LogisticRegression
+
+    found = LogisticRegression(C=30, max_iter=3000).fit(x, y)
+    return Apart(model, found.coef_.T, found.intercept_)

@@ -68,7 +68,7 @@ def _loss_mistakes(labels, logits, smoothing) -> dict[str, Any]:
                "With smoothing=0.2 and 4 tokens, the target of the right one is 0.85, of each other "
                "0.05. What is yours?"),
     spread=("The smoothing is shared among the wrong tokens alone.",
-            "Here every token gets its share of it, the right one as well: smoothing / vocab_size."),
+            "Among which tokens does the task deal it out?"),
     nothing=("A batch of padding alone does not give 0.",
              "What do you divide by when there is no real token?"),
     cut=("The value is right, and no gradient flows back to the logits, or a wrong one.",
@@ -179,6 +179,9 @@ def _norm_mistakes(x: np.ndarray, groups: int, epsilon: float) -> dict[str, Any]
            "Which initializer does add_weight take unless it is told?"),
     unscaled=("The scale is there, and the output does not depend on it as it should.",
               "Number i of the result is multiplied by number i of the scale, at the very end."),
+    cut=("The values are right, and no gradient flows back through the layer, or a wrong one.",
+         "A gradient needs every step to be one of keras.ops or tf: NumPy, float() and stop_gradient "
+         "cut it."),
     config=("Saved and loaded, the layer is another one.",
             "What does get_config give? It must hold all arguments of __init__ by their names, and "
             "what super().get_config() has."),
@@ -211,6 +214,7 @@ def group_norm(attempt: Attempt) -> None:
         stays[0].assign(scale)
         got = attempt.array(_put_in(layer, x), shape, "f", about=about)
         attempt.agrees(got, right * scale, {}, "unscaled", f"{about}, with another scale", 1e-4)
+        _check_slopes(attempt, layer, x, groups, epsilon, about)
         attempt.passed(f"{groups} group{'s' * (groups > 1)} in an input of shape {shape}")
         if len(shape) > 2:
             _round_trip(attempt, layer, x, right * scale)
@@ -227,6 +231,29 @@ def _is_another_epsilon(got: np.ndarray, x: np.ndarray, groups: int) -> bool:
     return np.isfinite(epsilon) and np.allclose(got, _normed(x, groups, epsilon), rtol=1e-2)
 
 
+def _check_slopes(attempt: Attempt, layer: Any, x, groups: int, epsilon: float, about: str) -> None:
+    """Hold the gradients for the input and for the scale against those of the formula."""
+    import tensorflow as tf
+
+    weights = attempt.rng.normal(size=x.shape).astype("float32")
+    given, scale = tf.constant(x), layer.trainable_weights[0]
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        total = tf.reduce_sum(tf.cast(layer(given), tf.float32) * weights)
+    found = tape.gradient(total, [given, scale.value])
+    there = all(slopes is not None for slopes in found)
+    attempt.require(there, "cut", f"There is no gradient {about}.")
+    cut = (*x.shape[:-1], groups, -1)
+    parts, back = (a.astype("float64").reshape(cut) for a in (x, weights * np.array(scale)))
+    root = np.sqrt((parts**2).mean(-1, keepdims=True) + epsilon)
+    inner = (parts * back).mean(-1, keepdims=True)
+    wanted = (back / root - parts * inner / root**3).reshape(x.shape)
+    own = (weights * _normed(x, groups, epsilon)).reshape(-1, x.shape[-1]).sum(0)
+    for what, slopes, right in zip(("input", "scale"), found, (wanted, own), strict=True):
+        got = tf.convert_to_tensor(slopes).numpy()
+        attempt.agrees(got, right, {}, "cut", f"as gradient of the {what} {about}", 1e-3)
+
+
 def _put_in(layer: Any, x: np.ndarray) -> Any:
     import tensorflow as tf
 
@@ -238,17 +265,21 @@ def _round_trip(attempt: Attempt, layer: Any, x: np.ndarray, want: np.ndarray) -
 
     kind = type(layer)
     known = {kind.__name__: kind, keras.saving.get_registered_name(kind): kind}
+    layer.trainable = False
     model = keras.Sequential([keras.Input(x.shape[1:]), layer])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer.keras"
         try:
             model.save(path)
             again = keras.models.load_model(path, custom_objects=known)
-            got = np.asarray(again(x))
+            got, other = np.asarray(again(x)), again.layers[-1]
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise Failed("config", f"Saving and loading ended with {said[:200]}") from None
     attempt.agrees(got, want, {}, "config", "from the layer that was saved and loaded", 1e-4)
+    names = f"The layer {layer.name!r} came back as {other.name!r}."
+    attempt.require(other.name == layer.name, "config", names)
+    attempt.require(not other.trainable, "config", "The layer was frozen, and came back thawed.")
 
 
 # --- training steps
@@ -315,8 +346,13 @@ def _flat(parts: list[np.ndarray]) -> np.ndarray:
     inference=("The step runs the model as it is used after training.",
                "Batch normalization and dropout work in another way in training: how is a model "
                "told?"),
+    summed=("The losses of the batch are added up, and not averaged.",
+            "Would a batch of twice as many rows make a step twice as long?"),
+    logits=("The loss is not the cross-entropy of these logits: softmax is missing, or done twice.",
+            "The model gives logits. What does the loss that you use expect, and what does it do by "
+            "itself?"),
     unclipped=("A long gradient is not clipped.",
-               "Above `clip`, all gradients are multiplied by the same number, clip / norm."),
+               "Which factor makes a vector of length `clip` out of a longer one?"),
     each=("Every gradient is clipped by itself. That turns the direction of the step.",
           "The norm is that of all gradients taken as one long vector."),
     value=("The numbers of the gradient are cut off one by one. That turns the direction.",
@@ -345,25 +381,49 @@ def train_step(attempt: Attempt) -> None:
         model.set_weights(start)
         loss, slopes = _gradients(model, _entropy(model, x, y))
         moved = _arrays(model)  # batch norm has seen a batch
+        others = _other_losses(model, start, x, y)
         model.set_weights(start)
         optimizer, places, own = keras.optimizers.SGD(rate), _places(model), list(model.weights)
         got = attempt.call(model, optimizer, *map(_tensor, (x, y)), clip, keep=False)
         end = [np.array(weight) for weight in own]
-        slopes_seen = (slopes, plain[1])
+        slopes_seen = (slopes, plain[1], [found for _, found in others])
         _check_moves(attempt, model, places, (start, end), slopes_seen, rate, clip, about)
         report = _reported(attempt, got, ("loss", "norm"))
         late = float(_entropy(model, x, y)())
-        attempt.agrees(report["loss"], loss, {"late": late, "inference": plain[0]}, "values",
-                       f"as loss {about}", 1e-4)  # fmt: skip
+        attempt.agrees(report["loss"], loss, {
+            "late": late, "inference": plain[0], "summed": loss * len(x),
+            "logits": min((value for value, _ in others), key=lambda v: abs(v - report["loss"])),
+        }, "values", f"as loss {about}", 1e-4)  # fmt: skip
         norm = _size(slopes)
-        attempt.agrees(report["norm"], norm, {"after": min(norm, clip)}, "values",
-                       f"as norm {about}", 1e-3)  # fmt: skip
+        attempt.agrees(report["norm"], norm, {"after": min(norm, clip), "summed": norm * len(x)},
+                       "values", f"as norm {about}", 1e-3)  # fmt: skip
         averages = _averages(model)
         new = any(not np.array_equal(start[i], end[i]) for i in averages)
         attempt.require(new, "inference", f"Batch normalization has not seen the batch {about}.")
         once = all(np.allclose(moved[i], end[i], atol=1e-5) for i in averages)
         attempt.require(once, "twice", f"Its averages are other than after one batch {about}.")
         attempt.passed(what)
+
+
+def _other_losses(
+    model: Any, start: list[np.ndarray], x, y
+) -> list[tuple[float, list[np.ndarray]]]:
+    """Losses and gradients with a softmax too many, and with one too few."""
+    import keras
+    import tensorflow as tf
+
+    def loss(twice: bool) -> Any:
+        logits = model(tf.constant(x), training=True)
+        given = tf.nn.softmax(logits) if twice else logits
+        entropy = keras.losses.sparse_categorical_crossentropy
+        return tf.reduce_mean(entropy(tf.constant(y), given, from_logits=twice))
+
+    found = []
+    for twice in (True, False):
+        model.set_weights(start)
+        found.append(_gradients(model, lambda twice=twice: loss(twice)))
+    model.set_weights(start)
+    return found
 
 
 def _tensor(array: np.ndarray) -> Any:
@@ -382,7 +442,7 @@ def _reported(attempt: Attempt, got: Any, names: tuple[str, ...]) -> dict[str, f
 def _check_moves(attempt: Attempt, model, places, weights, slopes, rate, clip, about: str) -> None:
     """Hold the weights after a step against those that it, or a known mistake, leads to."""
     start, end = weights
-    right, plain = slopes
+    right, plain, others = slopes
     same = [np.array_equal(a, b) for a, b in zip(start, end, strict=True)]
     averages = _averages(model)
     stays = [i for i in range(len(start)) if i not in places and i not in averages]
@@ -396,12 +456,15 @@ def _check_moves(attempt: Attempt, model, places, weights, slopes, rate, clip, a
     norm, short = _size(right), _size(plain)
     found = _flat([(start[i] - end[i]) / rate for i in places])
     attempt.require(np.isfinite(found).all(), "nan", f"There are weights that are NaN {about}.")
+    wrong = (_flat(other) * min(1, clip / max(_size(other), 1e-12)) for other in others)
     attempt.agrees(found, _flat(right) * min(1, clip / norm), {
         "unclipped": _flat(right),
         "inference": _flat(plain) * min(1, clip / short),
         "stretched": _flat(right) * clip / norm,
         "each": _flat([_shortened(g, clip) for g in right]),
         "value": np.clip(_flat(right), -clip, clip),
+        "summed": 16 * _flat(right) * min(1, clip / norm / 16),
+        "logits": min(wrong, key=lambda way: float(np.abs(way - found).max())),
     }, "values", f"as step of the weights {about}", 1e-3)  # fmt: skip
 
 
@@ -493,7 +556,8 @@ def accumulated_step(attempt: Attempt) -> None:
         moves = [(a - b) / rate for a, b in zip(start, _arrays(model), strict=True)]
         if got is None and not any(np.any(m) for m in moves):
             raise Failed("empty", f"None came {about}, and nothing has moved.")
-        attempt.require(sum(seen) >= rows, "dropped", f"{sum(seen)} rows went in {about}.")
+        filled = int((y != PADDING).any(axis=1).sum())  # a row of padding alone may be left out
+        attempt.require(sum(seen) >= filled, "dropped", f"{sum(seen)} rows went in {about}.")
         times = int(optimizer.iterations)
         attempt.require(times <= 1, "often", f"The optimizer took {times} steps {about}.")
         found = _flat(moves)
@@ -540,6 +604,7 @@ def _nearest(found: np.ndarray, ways: Mapping[str, list[np.ndarray]]) -> dict[st
 # --- the challenge
 
 ACCURACY, ALLOWED = 0.92, 165
+NEEDED = 0.8  # without the given weights, fewer than that are read
 
 
 @task(
@@ -554,6 +619,9 @@ ACCURACY, ALLOWED = 0.92, 165
     weak=("It does not read enough of the digits.",
           "Does the loss fall to the end? A rank of 1 with a bias can be enough. Look where in the "
           "network you adapt, how A and B start, and how long and how fast you train."),
+    unused=("The given network plays no part in what your model reads.",
+            "Numbers that are held as constants are new ones as well. What does your model read when "
+            "all weights of the given one are 0?"),
     output=("The model does not give ten finite logits for each image.",
             "Call it with x[:5] and look at the shape of what comes."),
 )  # fmt: skip
@@ -580,9 +648,25 @@ def adapt(attempt: Attempt) -> None:
     saw = f"{numbers} new numbers, {accuracy:.1%} of {len(scene.y_val)} unseen digits read."
     attempt.require(accuracy >= ACCURACY, "weak", saw)
     attempt.passed(f"{accuracy:.1%} of {len(scene.y_val)} unseen digits read")
+    without = _read_without(got, start, scene)
+    saw_more = f"With all weights of the given model at 0, {without:.1%} are read."
+    attempt.require(without < NEEDED, "unused", saw_more)
     attempt.score(f"{numbers} new numbers for {accuracy:.1%} of the digits", -numbers)
     attempt.require(numbers <= ALLOWED, "costly", saw)
     attempt.passed(f"{numbers} new numbers, {ALLOWED} are allowed")
+
+
+def _read_without(model: Any, start: list[np.ndarray], scene: Any) -> float:
+    """The share of digits that are read when the given weights are 0."""
+    before, given = _arrays(model), list(start)
+    bare = []
+    for array in before:
+        place = next((i for i, other in enumerate(given) if np.array_equal(array, other)), None)
+        bare.append(array if place is None else np.zeros_like(given.pop(place)))
+    model.set_weights(bare)
+    logits = np.asarray(model(scene.x_val, training=False))
+    model.set_weights(before)
+    return float(np.mean(logits.argmax(-1) == scene.y_val))
 
 
 def _kept_and_new(start: list[np.ndarray], end: list[np.ndarray]) -> tuple[bool, int]:
