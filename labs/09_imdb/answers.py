@@ -7,6 +7,7 @@ import html
 import math
 import re
 import unicodedata
+from collections import Counter
 
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -105,7 +106,8 @@ def step_by_step(text):
 
 @right("clean")
 def other_order(text):
-    kept = [c for c in text if unicodedata.category(c) not in ("Cc", "Cf") or c in "\t\r\n"]
+    kept = [c for c in text if unicodedata.category(c) != "Cc" or c.isspace()]
+    kept = [c for c in kept if c not in "\u200b\ufeff"]
     text = unescaped(repaired("".join(kept)))
     text = re.sub(r"<!--.*?-->|</?[a-z][^<>]*>", " ", text, flags=re.I | re.S)
     return unicodedata.normalize("NFC", " ".join(text.split()))
@@ -205,6 +207,37 @@ def not_composed(text):
     return " ".join(text.split())
 
 
+@wrong("clean", "composed")
+def taken_apart(text):
+    return unicodedata.normalize("NFD", step_by_step(text))
+
+
+@wrong("clean", "compat")
+def composed_too_far(text):
+    return unicodedata.normalize("NFKC", step_by_step(text))
+
+
+@wrong("clean", "formats")
+def all_formats_gone(text):
+    return step_by_step("".join(c for c in text if unicodedata.category(c) != "Cf"))
+
+
+@wrong("clean", "again")
+def repaired_until_the_end(text):
+    return repaired(step_by_step(text))
+
+
+@wrong("clean", "blanks")
+def line_ends_are_controls(text):
+    return step_by_step("".join(c for c in unescaped(text) if unicodedata.category(c) != "Cc"))
+
+
+@wrong("clean", "blanks")
+def no_break_spaces_kept(text):
+    text = re.sub("[ \t\r\n]+", " ", repaired(without_controls(re.sub(MARK, " ", unescaped(text)))))
+    return unicodedata.normalize("NFC", text).strip()
+
+
 @wrong("clean", "blanks")
 def ends_only(text):
     text = repaired(without_controls(re.sub(MARK, " ", unescaped(text))))
@@ -279,6 +312,53 @@ def by_words(texts, threshold):
         return runs(text, number=1)
 
     return pairs_of(texts, lambda a, b: contained(a, b, threshold, own))
+
+
+def pairs_by(texts, threshold, own):
+    return pairs_of(texts, lambda a, b: contained(a, b, threshold, own))
+
+
+@wrong("near_doubles", "length")
+def runs_of_two(texts, threshold):
+    return pairs_by(texts, threshold, lambda text: runs(text, number=2))
+
+
+@wrong("near_doubles", "length")
+def runs_of_four(texts, threshold):
+    return pairs_by(texts, threshold, lambda text: runs(text, number=4))
+
+
+@wrong("near_doubles", "last")
+def last_run_dropped(texts, threshold):
+    def own(text):
+        words = re.findall(r"\w+", text.lower())
+        starts = range(max(1, len(words) - 3)) if words else ()
+        return {tuple(words[i : i + 3]) for i in starts}
+
+    return pairs_by(texts, threshold, own)
+
+
+def listed(text):
+    words = re.findall(r"\w+", text.lower())
+    return [tuple(words[i : i + 3]) for i in range(max(1, len(words) - 2))] if words else []
+
+
+@wrong("near_doubles", "bag")
+def repeated_runs_count(texts, threshold):
+    def alike(a, b):
+        a, b = Counter(listed(a)), Counter(listed(b))
+        return bool(a and b) and (a & b).total() / min(a.total(), b.total()) >= threshold
+
+    return pairs_of(texts, alike)
+
+
+@wrong("near_doubles", "bag")
+def divided_by_a_list(texts, threshold):
+    def alike(a, b):
+        a, b = listed(a), listed(b)
+        return bool(a and b) and len(set(a) & set(b)) / min(len(a), len(b)) >= threshold
+
+    return pairs_of(texts, alike)
 
 
 @wrong("near_doubles", "punctuation")
@@ -402,6 +482,31 @@ def exact_texts(texts, labels):
     return by_mean(texts, labels, key=str)
 
 
+@wrong("settled", "exact")
+def small_letters_only(texts, labels):
+    return by_mean(texts, labels, key=str.lower)
+
+
+@wrong("settled", "exact")
+def small_letters_and_ends(texts, labels):
+    return by_mean(texts, labels, key=lambda text: text.lower().strip())
+
+
+@wrong("settled", "exact")
+def blanks_only(texts, labels):
+    return by_mean(texts, labels, key=lambda text: re.sub(" +", " ", text.lower().strip()))
+
+
+@wrong("settled", "merged")
+def without_spaces(texts, labels):
+    return by_mean(texts, labels, key=lambda text: "".join(text.lower().split()))
+
+
+@wrong("settled", "merged")
+def without_punctuation(texts, labels):
+    return by_mean(texts, labels, key=lambda text: plain(re.sub(r"[^\w\s]", "", text)))
+
+
 @wrong("settled", "position")
 def labelled_rows_only(texts, labels):
     rows = [i for i, label in enumerate(labels) if label is not None]
@@ -435,6 +540,17 @@ def every_double(train_texts, test_texts, threshold):
     number = len(train_texts)
     pairs = all_with_all([*train_texts, *test_texts], threshold)
     return sorted(set(range(number)) - {i for pair in pairs for i in pair})
+
+
+@wrong("purged", "threshold")
+def at_the_threshold(train_texts, test_texts, threshold):
+    return one_by_one(train_texts, test_texts, threshold + 1e-9)
+
+
+@wrong("purged", "inside")
+def exact_doubles_too(train_texts, test_texts, threshold):
+    kept = one_by_one(train_texts, test_texts, threshold)
+    return [i for i in kept if train_texts[i] not in train_texts[:i]]
 
 
 @wrong("purged", "leaks")

@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -125,7 +125,15 @@ def _mojibake(text: str) -> str:
               "'e' and a combining accent look like 'é' and are not equal to it. unicodedata.normalize "
               "has a form that composes: NFC."),
     blanks=("White space is not as it should be.",
-            "One blank between words, none at the ends: split() without an argument, and join."),
+            "One blank between words, none at the ends: split() without an argument, and join. Tabs, "
+            "line ends and no-break spaces separate words, too."),
+    compat=("Letters and signs have been replaced that are right as they are.",
+            "NFKC does more than compose: it makes 1/2 of ½ and plain letters of wide ones. Which "
+            "form does the task name?"),
+    formats=("More characters are gone than those that the task names.",
+             "Of the category Cf only U+200B and U+FEFF go: others hold signs and letters together."),
+    again=("What was repaired once is repaired once more.",
+           "A text may speak of garbled letters. Decode once, and leave the result."),
 )  # fmt: skip
 def clean(attempt: Attempt) -> None:
     """A text without the traces of its journey."""
@@ -145,11 +153,27 @@ def clean(attempt: Attempt) -> None:
         lost += [text.encode("ascii", "ignore").decode() for text in (want, bare)]
         lost += [" ".join(text.split()) for text in lost]
         attempt.require(got == want or got not in lost, "damaged", saw)
-        attempt.require(got == want or " ".join(got.split()) != want, "blanks", saw)
+        compat = unicodedata.normalize("NFKC", want)
+        attempt.require(got == want or got != compat, "compat", saw)
+        kept = "".join(c for c in want if unicodedata.category(c) != "Cf")
+        attempt.require(got == want or got != kept, "formats", saw)
+        attempt.require(got == want or got != _repaired(want), "again", saw)
+        apart = unicodedata.normalize("NFD", want)
+        attempt.require(got == want or got != apart, "composed", saw)
+        spaced = "".join(got.split()) == "".join(want.split())
+        blank = " ".join(got.split()) == want or (key == "blanks" and spaced)
+        attempt.require(got == want or not blank, "blanks", saw)
         near = key == "marks" and got.replace(" ", "") == want.replace(" ", "")
         attempt.require(got == want or not near, "glued", saw)
         attempt.require(got == want, key, saw)
     attempt.passed(f"{len(cases)} texts, from one that needs nothing to one with every fault")
+
+
+def _repaired(text: str) -> str:
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _texts(rng: np.random.Generator) -> list[tuple[str, str, str, str]]:
@@ -181,6 +205,14 @@ def _texts(rng: np.random.Generator) -> list[tuple[str, str, str, str]]:
          f"A terrible film, no less. {a}", "controls"),
         ("letters of two characters", unicodedata.normalize("NFD", f"{accents}. {a}"),
          f"{accents}. {a}", "composed"),
+        ("white space of other kinds", f"{a}\t{b}\n{c}\r\n{a}\u00a0{b}",
+         f"{both} {c} {both}", "blanks"),
+        ("signs that look like others", f"½ of it: №5, ﬁne, x² … {a}", f"½ of it: №5, ﬁne, x² … {a}",
+         "damaged"),
+        ("signs that hold others together", f"👨\u200d👩\u200d👧 می\u200cرسم {a}",
+         f"👨\u200d👩\u200d👧 می\u200cرسم {a}", "damaged"),
+        ("letters that were garbled twice", _mojibake(_mojibake(f"Zoë: {a}")), _mojibake(f"Zoë: {a}"),
+         "mojibake"),
         ("several faults", f"\t{_mojibake('Très naïf')}.<br />{html.escape(quoted)}\u200b \x07\r\n",
          f"Très naïf. {quoted}", "mojibake"),
         ("nothing but marks", "<br /> <hr>\n", "", "marks"),
@@ -227,6 +259,45 @@ def _long(text: str) -> set:
     return {run for run in _shingles(text) if len(run) == 3}
 
 
+def _but_the_last(text: str) -> set:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[i : i + 3]) for i in range(max(1, len(words) - 3))} if words else set()
+
+
+def _bagged(texts: Sequence[str], threshold: float) -> list[set]:
+    """The pairs where a run counts as often as it stands there, in three ways."""
+    lists = [re.findall(r"\w+", text.lower()) for text in texts]
+    bags = [Counter(tuple(w[i : i + 3]) for i in range(max(1, len(w) - 2))) if w else Counter()
+            for w in lists]  # fmt: skip
+    found: list[set] = [set(), set(), set()]
+    for j, b in enumerate(bags):
+        for i, a in enumerate(bags[:j]):
+            small, large = sorted((a, b), key=Counter.total)
+            shared = (
+                (a & b).total(),
+                len(set(a) & set(b)),
+                sum(n for r, n in small.items() if r in large),
+            )
+            for pairs, common in zip(found, shared, strict=True):
+                if small and common / small.total() >= threshold:
+                    pairs.add((i, j))
+    return found
+
+
+def _other_lengths() -> list[Callable[[str], set]]:
+    """Runs of two and four words, with and without texts that are shorter."""
+
+    def made(number, short):
+        def runs(text):
+            words = re.findall(r"\w+", text.lower())
+            starts = range(max(int(short), len(words) - number + 1)) if words else ()
+            return {tuple(words[i : i + number]) for i in starts}
+
+        return runs
+
+    return [made(number, short) for number in (2, 4) for short in (True, False)]
+
+
 def _with_copies(rng: np.random.Generator, number: int = 5) -> list[str]:
     """Reviews, cut copies of some, a copy in capitals, one with other punctuation, and odd ones."""
     texts = [text for text in _sample()[0] if len(text.split()) > 30]
@@ -247,8 +318,15 @@ def _with_copies(rng: np.random.Generator, number: int = 5) -> list[str]:
     larger=("You divide by the runs of the longer text, or of the first.",
             "A beginning shares all of ITS runs with the whole: divide by the smaller number."),
     case=("Copies in capitals are missed.", "Compare in small letters."),
-    words=("You compare single words, not runs of three.",
+    words=("You compare single words, not runs.",
            "Sorted in another order, the same words are another text."),
+    length=("Your runs have another length than the task's.",
+            "How many words has a run? 'one two three four' has two of them; a text of three "
+            "words has one."),
+    bag=("A run that stands twice in a text counts twice.",
+         "The runs are a set: how often one stands there does not matter, for either number."),
+    last=("A run at the end of a text is missing.",
+          "Count the runs of a text of five words on paper. Where does the last one begin?"),
     punctuation=("Punctuation tells copies apart.",
                  "What is a word? The task names the pattern; split() leaves commas on the words."),
     threshold=("Pairs exactly at the threshold are missed.", "'At least' includes equality."),
@@ -262,10 +340,26 @@ def _with_copies(rng: np.random.Generator, number: int = 5) -> list[str]:
 def near_doubles(attempt: Attempt) -> None:
     """Doubles, near doubles and texts that were cut off."""
     cases = [
+        ("for texts that differ in their last word", ["what a good film", "what a good book"], 0.3),
+        ("for a text twice, with a run that stands there again", ["ha ha ha ha so"] * 2, 0.9),
         ("for seven short texts", ["One two three four five", "one two three four six", "Well made",
                                   "well made", "one two three, four five six",
                                   "seven eight nine ten", "seven eight nine ten eleven twelve"], 2 / 3),
         ("for a text and a longer one", ["a b c d e f g h", "a b c d"], 1.0),
+        ("for texts that share a run at their end", ["red blue green", "why not red blue green",
+                                  "grey red blue green"], 0.5),
+        ("for texts of three words and of two", ["a good film", "A good film!", "a good", "good film",
+                                  "film a good", "what a good film"], 1.0),
+        ("for texts that share two words in a row and never three",
+         ["my old red cat sat down", "my old blue cat sat up", "an old red dog sat down"], 0.3),
+        ("for texts with a run that stands there again", ["ha ha ha ha ha ha so it ended",
+                                  "ha ha ha ha but it went on", "ha ha ha ha ha"], 0.9),
+    ]  # fmt: skip
+    words = attempt.rng.permutation(["tea", "sun", "owl", "sea", "oak", "ice", "fog"]).tolist()
+    cases += [
+        ("for texts with the same end", [" ".join(words[i:]) for i in range(6)], 1.0),
+        ("for a chorus", [" ".join(words[:3] * 3 + words[3:]), " ".join(words[:3] * 2 + words[5:]),
+                          " ".join(words[4:] * 2)], 0.6),
     ]  # fmt: skip
     cases += [(f"for 13 reviews and copies, threshold {t}", _with_copies(attempt.rng), t)
               for t in (0.5, 0.8)]  # fmt: skip
@@ -288,8 +382,12 @@ def near_doubles(attempt: Attempt) -> None:
             "punctuation": _pairs(texts, threshold, runs=_by_blanks),
             "threshold": _pairs(texts, threshold, strict=True),
             "short": _pairs(texts, threshold, runs=_long),
+            "last": _pairs(texts, threshold, runs=_but_the_last),
         }.items():
             attempt.require(found == want or found != value, key, saw)
+        lengths = [_pairs(texts, threshold, runs=runs) for runs in _other_lengths()]
+        attempt.require(found == want or found not in lengths, "length", saw)
+        attempt.require(found == want or found not in _bagged(texts, threshold), "bag", saw)
         wordless = {i for i, text in enumerate(texts) if not _shingles(text)}
         bad = [pair for pair in found if set(pair) & wordless]
         attempt.require(not bad, "nothing", saw)
@@ -339,6 +437,22 @@ def _settled(texts, labels, key=lambda t: " ".join(t.lower().split()), way="majo
     return kept
 
 
+def _spaced(text: str, rng: np.random.Generator) -> str:
+    """A copy in capitals, with white space of all kinds at its ends and between its words."""
+    blanks = (" ", "  ", "\t", "\n", " \n ")
+    return "  " + "".join(blanks[rng.integers(5)] if c == " " else c for c in text.upper()) + "\n"
+
+
+# Texts as they come, and with a part only of what does not count taken out; and with more.
+LESS = (str, str.lower, str.strip, lambda t: t.lower().strip(), lambda t: " ".join(t.split()),
+        lambda t: re.sub(" +", " ", t.lower()), lambda t: re.sub(" +", " ", t.lower()).strip(),
+        lambda t: re.sub(" +", " ", t.lower().strip()))  # fmt: skip
+MORE = (lambda t: "".join(t.lower().split()), lambda t: re.sub(r"\W", "", t.lower()),
+        lambda t: " ".join(re.sub(r"[^\w\s]", "", t.lower()).split()),
+        lambda t: " ".join(re.findall(r"\w+", t.lower())), lambda t: t.lower().replace(" ", ""),
+        lambda t: re.sub(r"[^a-z]", "", t.lower()))  # fmt: skip
+
+
 @task(
     points=2,
     first=("The first label is taken, or the last, whatever the others say.",
@@ -350,7 +464,11 @@ def _settled(texts, labels, key=lambda t: " ".join(t.lower().split()), way="majo
     zero=("A missing label counts as unfavourable.",
           "None says nothing: leave it out before you count. (`label or 0` makes a 0 of it.)"),
     exact=("Copies that differ in capitals or white space are taken for different texts.",
-           "Compare the texts in small letters, split and joined anew."),
+           "Compare the texts in small letters, split and joined anew. Tabs and line ends are white "
+           "space as well, and it may stand between any two words."),
+    merged=("Texts are taken for copies that are none.",
+            "Only capitals and the kind and length of white space do not count. Punctuation does, "
+            "and so do the borders between words."),
     position=("The position is not that of the first copy.",
               "It is the first row with that text, with or without a label."),
     order=("The right pairs, in another order.", "In the order of their positions."),
@@ -359,6 +477,12 @@ def settled(attempt: Attempt) -> None:
     """One label for each text."""
     cases = [
         (["Good", "bad", "good", "so so", " GOOD"], [0, 0, 1, None, 1]),
+        (["an open end", "an\topen  end", "An open\n end", "\tan open end "], [0, 1, 1, 1]),
+        (["too long", "Too  long", "too\tlong"], [1, 0, 0]),
+        (
+            ["now here", "nowhere", "Nowhere", "now here!", "nowhere", "now, here"],
+            [1, 0, 0, 0, 1, 0],
+        ),
         (list("abcbaddddd"), [None, 1, 0, 0, 1, 0, 1, 1, 1, 0]),
     ]
     for number in (4, 6, 8):
@@ -366,7 +490,7 @@ def settled(attempt: Attempt) -> None:
         rows = []
         for text in texts:
             for _ in range(int(attempt.rng.integers(1, 6))):
-                form = text if attempt.rng.random() < 0.5 else f"  {text.upper()}\n"
+                form = text if attempt.rng.random() < 0.5 else _spaced(text, attempt.rng)
                 rows.append((form, (0, 1, 0, 1, None)[attempt.rng.integers(5)]))
         rows = [rows[i] for i in attempt.rng.permutation(len(rows))]
         cases.append(([text for text, _ in rows], [label for _, label in rows]))
@@ -376,13 +500,15 @@ def settled(attempt: Attempt) -> None:
         want, saw = _settled(texts, labels), f"This came {about}: {shown(found)}"
         for key, value in {
             "first": _settled(texts, labels, way="first"),
-            "exact": _settled(texts, labels, key=str),
             "zero": _settled(texts, labels, way="zero"),
             "unanimous": _settled(texts, labels, way="unanimous"),
             "position": _settled(texts, labels, way="labelled"),
         }.items():
             attempt.require(found == want or found != value, key, saw)
         attempt.require(found == want or found != _settled(texts, labels, way="last"), "first", saw)
+        for key, forms in (("exact", LESS), ("merged", MORE)):
+            like = any(found == _settled(texts, labels, key=form) for form in forms)
+            attempt.require(found == want or not like, key, saw)
         extra = {i for i, _ in found} - {i for i, _ in want}
         tied = {i for i, _ in _settled(texts, labels, way="up")} - {i for i, _ in want}
         attempt.require(not extra & tied, "tie", saw)
@@ -399,18 +525,28 @@ def settled(attempt: Attempt) -> None:
            "Each text to train on meets each to test, and the shorter one may stand on either side."),
     inside=("Texts are left out that are doubles within train only.",
             "Only what meets the test part has to go. Which position of a pair is in train, "
-            "which in test?"),
+              "which in test?"),
+    threshold=("A text exactly at the threshold is kept.",
+               "Kept is what is BELOW the threshold. What does your comparison do with equality?"),
     positions=("The positions do not belong to train.",
                "If you put both lists into one, where does the second begin? Return what is KEPT."),
 )  # fmt: skip
 def purged(attempt: Attempt) -> None:
     """Nothing in train that test knows."""
+    cases = [
+        (["One two three four five", "A b c d", "one two three four five", "A b c d", "x y z",
+          "One two three four six?"],
+         ["one two three four six", "seven eight nine"], 2 / 3),
+        (["red blue green", "Why not?", "red blue green"], ["so red blue green", "why"], 0.5),
+    ]  # fmt: skip
     for threshold in (0.5, 0.8, 0.5):
         texts = _with_copies(attempt.rng, 8)
         twin = next(text for text in texts if len(text.split()) > 30)
         cut = int(attempt.rng.integers(6, len(texts) - 4))
         train, test = [*texts[:cut], _sample()[0][3], _sample()[0][3] + " Twice."], texts[cut:]
-        train.append(" ".join(test[0].split()[:9]) or twin)
+        train += [_sample()[0][3], " ".join(test[0].split()[:9]) or twin]
+        cases.append((train, test, threshold))
+    for train, test, threshold in cases:
         about = f"for {len(train)} texts to train on and {len(test)} to test, threshold {threshold}"
         pairs = _pairs([*train, *test], threshold)
         across = {i for i, j in pairs if i < len(train) <= j}
@@ -425,11 +561,15 @@ def purged(attempt: Attempt) -> None:
         attempt.require(found != sorted(across) or found == want, "positions", saw)
         attempt.require(set(found) <= set(range(len(train))), "positions", saw)
         attempt.require(len(found) == len(set(found)), "positions", saw)
+        strictly = {i for i, j in _pairs([*train, *test], threshold, strict=True)
+                    if i < len(train) <= j}  # fmt: skip
+        at = set(range(len(train))) - set(found) == strictly != across
+        attempt.require(not at, "threshold", saw)
         attempt.require(not set(found) & across, "leaks", saw)
         missing = set(want) - set(found)
         attempt.require(not missing or not missing <= inside, "inside", saw)
         attempt.require(not missing, "values", saw)
-    attempt.passed("3 pairs of train and test, with doubles across and doubles within")
+    attempt.passed(f"{len(cases)} pairs of train and test, with doubles across and doubles within")
 
 
 @functools.cache
