@@ -213,7 +213,7 @@ def tokens_not_parameters(cluster, money, days, text_tokens, ratio):
     return size * ratio, limit
 
 
-@wrong("largest_model", "looser")
+@wrong("largest_model", "square")
 def no_root(cluster, money, days, text_tokens, ratio):
     sizes = sizes_of(cluster, money, days, text_tokens, ratio)
     return smallest({k: v if k == "text" else v**2 for k, v in sizes.items()})
@@ -239,6 +239,12 @@ def plan_of_reading(cluster, money, days, text_tokens, ratio):
 @wrong("largest_model", "limit")
 def always_money(cluster, money, days, text_tokens, ratio):
     return min(sizes_of(cluster, money, days, text_tokens, ratio).values()), "money"
+
+
+@wrong("largest_model", "name")
+def with_a_capital(cluster, money, days, text_tokens, ratio):
+    size, limit = smallest(sizes_of(cluster, money, days, text_tokens, ratio))
+    return size, limit.title()
 
 
 @wrong("largest_model", "type")
@@ -396,6 +402,40 @@ def noise_for_each(weights, gradients, learning_rate, clip, noise_multiplier, ex
     return weights - learning_rate * g.sum(axis=0) / expected
 
 
+@wrong("private_step", "rate")
+def noise_beside_the_step(
+    weights, gradients, learning_rate, clip, noise_multiplier, expected, seed
+):
+    g = clipped(gradients, clip).sum(axis=0)
+    noise = np.random.default_rng(seed).normal(0, noise_multiplier * clip, len(weights))
+    return weights - learning_rate * g / expected + noise / expected
+
+
+def with_noise(weights, gradients, learning_rate, clip, expected, noise):
+    return weights - learning_rate * (clipped(gradients, clip).sum(axis=0) + noise) / expected
+
+
+@wrong("private_step", "normal")
+def uniform_noise(weights, gradients, learning_rate, clip, noise_multiplier, expected, seed):
+    noise = np.random.default_rng(seed).uniform(-1, 1, len(weights)) * 3**0.5
+    noise = noise * noise_multiplier * clip
+    return with_noise(weights, gradients, learning_rate, clip, expected, noise)
+
+
+@wrong("private_step", "normal")
+def laplace_noise(weights, gradients, learning_rate, clip, noise_multiplier, expected, seed):
+    scale = noise_multiplier * clip / 2**0.5
+    noise = np.random.default_rng(seed).laplace(0, scale, len(weights))
+    return with_noise(weights, gradients, learning_rate, clip, expected, noise)
+
+
+@wrong("private_step", "generator")
+def global_seed(weights, gradients, learning_rate, clip, noise_multiplier, expected, seed):
+    np.random.seed(seed)
+    noise = np.random.normal(0, noise_multiplier * clip, len(weights))
+    return with_noise(weights, gradients, learning_rate, clip, expected, noise)
+
+
 @wrong("private_step", "same")
 def one_number(weights, gradients, learning_rate, clip, noise_multiplier, expected, seed):
     g = clipped(gradients, clip).sum(axis=0)
@@ -548,6 +588,16 @@ def root_of_examples(epsilon, delta, steps, per_person):
     return searched(epsilon, delta, math.sqrt(steps * per_person))[1]
 
 
+@wrong("enough_noise", "person")
+def divided_by_examples(epsilon, delta, steps, per_person):
+    return searched(epsilon, delta, math.sqrt(steps) / per_person)[1]
+
+
+@wrong("enough_noise", "delta")
+def usual_delta(epsilon, delta, steps, per_person):
+    return searched(epsilon, 1e-5, math.sqrt(steps) * per_person)[1]
+
+
 @wrong("enough_noise", "inverse")
 def mu_itself(epsilon, delta, steps, per_person):
     return 1 / searched(epsilon, delta, 1)[1]
@@ -644,6 +694,11 @@ def never_above_tolerance(f, gradient, x, baseline, tolerance):
     while f(x) - f(baseline) > tolerance * steps:  # looks at the gain, not at what is missing
         steps *= 2
     return (x - baseline) * on_the_way(gradient, x, baseline, min(steps, 128))
+
+
+@wrong("attributions", "coarse")
+def always_a_thousand(f, gradient, x, baseline, tolerance):
+    return (x - baseline) * on_the_way(gradient, x, baseline, 1000)
 
 
 @wrong("attributions", "forced")
@@ -768,6 +823,66 @@ def by_size(explain, model, weights, x):
 @wrong("tested", "chance")
 def beats_nothing(explain, model, weights, x):
     more = falls(model, weights, x, explain(weights, x))
+    return verdicts(explain, model, weights, x, more=more)
+
+
+def correlated(explain, weights, x, likeness, times=10, fresh=False):
+    rng, found = np.random.default_rng(4), []
+    for _ in range(times):
+        other = rng.permutation(weights.ravel()).reshape(weights.shape)
+        other = rng.normal(size=weights.shape) if fresh else other
+        found.append(likeness(explain(weights, x), explain(other, x)))
+    return np.mean(found)
+
+
+@wrong("tested", "deaf")
+def by_column(explain, model, weights, x):
+    same = correlated(explain, weights, x, lambda a, b: similarity(a.T + 1e-9 * x.T, b.T))
+    return verdicts(explain, model, weights, x, notices=bool(abs(same) < 0.5))
+
+
+@wrong("tested", "deaf")
+def flattened(explain, model, weights, x):
+    same = correlated(explain, weights, x, lambda a, b: np.corrcoef(a.ravel(), b.ravel())[0, 1])
+    return verdicts(explain, model, weights, x, notices=bool(abs(same) < 0.5))
+
+
+@wrong("tested", "fooled")
+def without_absolute_value(explain, model, weights, x):
+    same = correlated(explain, weights, x, similarity)
+    return verdicts(explain, model, weights, x, notices=bool(same < 0.5))
+
+
+@wrong("tested", "fresh")
+def fresh_weights(explain, model, weights, x):
+    same = correlated(explain, weights, x, similarity, fresh=True)
+    return verdicts(explain, model, weights, x, notices=bool(abs(same) < 0.5))
+
+
+@wrong("tested", "shuffles")
+def one_shuffle(explain, model, weights, x):
+    same = correlated(explain, weights, x, similarity, times=1)
+    return verdicts(explain, model, weights, x, notices=bool(abs(same) < 0.5))
+
+
+@wrong("tested", "chance")
+def one_standard_error(explain, model, weights, x):
+    more = falls(model, weights, x, explain(weights, x))
+    more = more - falls(model, weights, x, np.random.default_rng(3).random(x.shape))
+    found = verdicts(explain, model, weights, x)
+    return {**found, "beats_random": bool(more.mean() > more.std() / len(x) ** 0.5)}
+
+
+@wrong("tested", "zero")
+def mean_for_zero(explain, model, weights, x):
+    def fall(worth):
+        changed, mean = x.copy(), x.mean(axis=0)
+        for row, values in zip(changed, worth, strict=True):
+            first = np.argsort(-values)[: len(row) // 4]
+            row[first] = mean[first]
+        return model(weights, x) - model(weights, changed)
+
+    more = fall(explain(weights, x)) - fall(np.random.default_rng(3).random(x.shape))
     return verdicts(explain, model, weights, x, more=more)
 
 

@@ -139,16 +139,20 @@ def _sizes(c: Mapping, money: float, days: float, text: float, ratio: float) -> 
              "On the way back each parameter takes twice as many operations as on the way there."),
     limit=("The size is right, and another limit than the one named stops it.",
            "Name the limit that allows the smallest model."),
+    name=("The limit is the right one, and its name is written another way.",
+          "The task gives three names. Compare yours with them, letter by letter."),
 )  # fmt: skip
 def largest_model(attempt: Attempt) -> None:
     """The largest model within a budget."""
-    for tightest in ("money", "days", "text", "days", "money"):
+    for number, tightest in enumerate(("money", "days", "text", "days", "money")):
         c, rng = _cluster(attempt.rng), attempt.rng
         ratio = float(rng.integers(5, 60))
         target = 10 ** rng.uniform(8, 10)
         looser = {k: float(f) for k, f in zip(("money", "days", "text"), rng.uniform(1.4, 3, 3),
                                               strict=True)}  # fmt: skip
         looser[tightest] = 1.0
+        if number == 0:  # text without end
+            looser["text"] = 1e16
         one = _sizes(c, 1.0, 1.0, 1.0, ratio)
         money = round((target * looser["money"] / one["money"]) ** 2, 2)
         days = round((target * looser["days"] / one["days"]) ** 2, 4)
@@ -182,6 +186,8 @@ def largest_model(attempt: Attempt) -> None:
         found = {k: _nearest(size, values) for k, values in mistakes.items()}
         attempt.agrees(size, want, found, "values", about)
         saw = f"{shown(limit)} was named {about}."
+        spelt = limit == tightest or limit.strip(" .'\"").lower() != tightest
+        attempt.require(spelt, "name", saw)
         attempt.require(limit == tightest, "limit", saw)
         attempt.passed(f"a budget that the {tightest} end{'s' * (tightest != 'days')} first")
 
@@ -226,6 +232,15 @@ def _mean_first(g: np.ndarray, clip: float) -> np.ndarray:
     same=("All numbers get the same noise.", "How many numbers did you draw? There are D."),
     fixed=("The noise is always the same, or does not follow from the seed.",
            "Draw from np.random.default_rng(seed), with the seed that was handed over."),
+    rate=("The noise does not become part of the step.",
+          "Sum and noise go the same way: both are divided, and both are multiplied by the learning "
+          "rate."),
+    normal=("The noise is not normal.",
+            "Its size is right, and large values are too rare or too frequent: which distribution does "
+            "the task name?"),
+    generator=("The noise is not what a new generator with this seed draws.",
+               "np.random.seed sets a state that all other code shares. Make a generator of your own "
+               "from the seed, and let nothing else draw from it first."),
     none=("A step that drew no example must still be taken.",
           "With n = 0 the sum is zero, and the noise is added all the same: whether anybody was drawn "
           "is private, too."),
@@ -294,18 +309,18 @@ def _without_examples(attempt: Attempt, weights: np.ndarray) -> np.ndarray:
 def _check_noise(attempt: Attempt) -> None:
     """The spread of what is added to gradients of zero."""
     rng, width, count = attempt.rng, 8_000, 3
-    for clip, multiplier, expected in ((0.5, 3.0, 5.0), (2.5, 0.6, 11.0)):
+    for clip, multiplier, expected, rate in ((0.5, 3.0, 5.0, 0.3), (2.5, 0.6, 11.0, 0.7)):
         seed, weights = int(rng.integers(1e6)), np.zeros(width)
         zeros = np.zeros((count, width), "float32")
 
         def noise(seed, zeros=zeros, clip=clip, multiplier=multiplier, expected=expected,
-                  weights=weights):  # fmt: skip
-            got = attempt.call(weights, zeros, 1.0, clip, multiplier, expected, seed)
+                  weights=weights, rate=rate):  # fmt: skip
+            got = attempt.call(weights, zeros, rate, clip, multiplier, expected, seed)
             return attempt.array(got, (width,), "f", about="for gradients of zero, with noise")
 
         first, again, other = noise(seed), noise(seed), noise(seed + 1)
         about = (f"for gradients of zero, noise_multiplier {multiplier:g}, clip {clip:g}, expected "
-                 f"{expected:g}")  # fmt: skip
+                 f"{expected:g}, learning_rate {rate:g}")  # fmt: skip
         attempt.require(
             np.ptp(first) > 0 or not first.any(), "same", f"All are one number {about}."
         )
@@ -313,16 +328,24 @@ def _check_noise(attempt: Attempt) -> None:
         attempt.require(np.allclose(first, again), "fixed", saw)
         saw = f"Two calls with different seeds give the same {about}."
         attempt.require(not first.any() or not np.allclose(first, other), "fixed", saw)
-        spread, wanted = float(first.std()), multiplier * clip / expected
+        spread, wanted = float(first.std()), rate * multiplier * clip / expected
         saw = f"The noise in the weights has a standard deviation of {spread:.3g} {about}."
         late = (multiplier * clip, multiplier * clip * math.sqrt(count) / expected,
                 multiplier * clip / math.sqrt(expected), multiplier * clip / count)  # fmt: skip
         attempt.require(abs(spread / wanted - 1) < 0.05 or
-                        not any(abs(spread / w - 1) < 0.04 for w in late),
+                        not any(abs(spread / w / rate - 1) < 0.04 for w in late),
                         "undivided_noise", saw)  # fmt: skip
+        attempt.require(not any(abs(spread / w - 1) < 0.04 for w in (wanted / rate, *late)),
+                        "rate", saw)  # fmt: skip
         attempt.require(abs(spread / wanted - 1) < 0.05, "scale", saw)
         attempt.require(abs(first.mean()) < 0.05 * wanted, "scale",
                         f"The noise has a mean of {first.mean():.3g} {about}.")  # fmt: skip
+        near = float(np.mean(np.abs(first) < spread))
+        saw = f"{near:.0%} of the noise is nearer to 0 than its standard deviation {about}."
+        attempt.require(abs(near - 0.683) < 0.025, "normal", saw)
+        drawn = wanted * np.random.default_rng(seed).normal(size=width)
+        own = any(np.allclose(first, s * drawn, atol=1e-3 * wanted) for s in (1, -1))
+        attempt.require(own, "generator", f"The noise begins with {shown(first[:3])} {about}.")
     attempt.passed("the noise: its size, and that it follows from the seed")
 
 
@@ -358,6 +381,8 @@ def _largest_mu(epsilon: float, delta: float) -> float:
             "How far can k gradients of length `clip` at most move a sum, if they all point one way?"),
     inverse=("This is mu, or one over the noise, not the noise.",
              "How many standard deviations a person moves the sum falls as the noise grows."),
+    delta=("The delta is not the one that was handed over.",
+           "Is there a number in your code where `delta` should stand?"),
     bound=("Your search stopped at the end of its range.",
            "How much noise do 10,000 steps take at a small epsilon? Look in a wider range."),
 )  # fmt: skip
@@ -383,9 +408,10 @@ def enough_noise(attempt: Attempt) -> None:
         classic = math.sqrt(2 * math.log(1.25 / delta)) / epsilon
         known = {
             "steps": [want / root, want * root, want / steps],
-            "person": [want / people, want / math.sqrt(people), want * people],
+            "person": [want / people, want / people**2, want / math.sqrt(people), want * people],
             "classic": [classic * root * people, classic, classic * people, classic * root],
             "inverse": [1 / want, mu, mu / root, mu / people],
+            "delta": [people * root / _largest_mu(epsilon, 10.0**-k) for k in range(2, 10)],
         }
         for key, values in known.items():
             hit = any(abs(got / v - 1) < 0.011 for v in values if abs(v / want - 1) > 0.02)
@@ -427,7 +453,9 @@ def _integrated(
     return gradient(start + shares[:, None] * (x - start)).mean(axis=0)
 
 
-def _case(rng: np.random.Generator, width: int, sharp: float, tolerance: float) -> tuple:
+def _case(
+    rng: np.random.Generator, width: int, sharp: float, tolerance: float, many: bool = False
+) -> tuple:
     """A function that changes on the way, and whose parts never add up by luck alone."""
     while True:
         f, gradient = _network(rng, width, sharp)
@@ -436,8 +464,19 @@ def _case(rng: np.random.Generator, width: int, sharp: float, tolerance: float) 
         ours = 3 * tolerance + 0.02 * np.abs(want).max()
         if abs(gain) < 0.4 or abs(want.sum() - gain) > tolerance / 20:
             continue
+        if many:  # too steep for a thousand steps, and not for two thousand
+
+            def missing(steps, place, f=gradient, x=x, start=start, gain=gain):
+                return abs(((x - start) * _integrated(f, x, start, steps, place)).sum() - gain)
+
+            few = [missing(n, place) for n in (1000, 1001, 1024) for place in (0, 0.5, 1)]
+            enough = [missing(n, place) for n in (2048, 1984) for place in (0, 0.5, 1)]
+            if min(few) < 1.2 * tolerance or max(enough) > 0.9 * tolerance:
+                continue
         lucky = False
-        for steps, place in itertools.product((*range(64, 512, 64), 512, 1024, 2048), (0, 0.5, 1)):
+        for steps, place in itertools.product(
+            (*range(64, 2048 if many else 512, 64), 512, 1024, 2048), (0, 0.5, 1)
+        ):
             parts = (x - start) * _integrated(gradient, x, start, steps, place)
             near = abs(parts.sum() - gain) < 1.5 * tolerance
             lucky |= near and np.abs(parts - want).max() > 0.7 * ours
@@ -447,6 +486,7 @@ def _case(rng: np.random.Generator, width: int, sharp: float, tolerance: float) 
 
 @task(
     points=1,
+    seconds=30,
     endpoint=("Only the gradient at x was used.",
               "Where the model is flat at x, the gradient there says nothing of the way. Average over "
               "the way from the baseline."),
@@ -465,10 +505,10 @@ def _case(rng: np.random.Generator, width: int, sharp: float, tolerance: float) 
 )  # fmt: skip
 def attributions(attempt: Attempt) -> None:
     """Integrated gradients that add up."""
-    cases = ((3, 4.0, 1e-3), (5, 6.0, 1e-3), (4, 150.0, 2e-3), (6, 300.0, 2e-3))
+    cases = ((3, 4.0, 1e-3), (5, 6.0, 1e-3), (4, 150.0, 2e-3), (6, 300.0, 2e-3), (4, 1200.0, 2e-3))
     for width, sharp, tolerance in cases:
-        f, gradient, x, start, want = _case(attempt.rng, width, sharp, tolerance)
-        kind = "smooth" if sharp < 10 else "steep"
+        f, gradient, x, start, want = _case(attempt.rng, width, sharp, tolerance, sharp > 1000)
+        kind = "smooth" if sharp < 10 else "steep" if sharp < 1000 else "very steep"
         about = f"for a {kind} function of {width} numbers, tolerance {tolerance:g}"
         got = attempt.call(f, gradient, x, start, tolerance)
         got = attempt.array(got, (width,), "f", about=about)
@@ -493,8 +533,8 @@ def attributions(attempt: Attempt) -> None:
         attempt.passed(f"a {kind} function of {width} numbers")
 
 
-def _suspects(seed: int) -> dict[str, tuple[Callable, bool, bool]]:
-    """Ways to explain x @ w + curves, each with its two verdicts."""
+def _suspects(seed: int, given: np.ndarray) -> dict[str, tuple[Callable, bool, bool]]:
+    """Ways to explain x @ w + curves, each with its two verdicts; the weights given are known."""
     draws = np.random.default_rng([seed, 5]).normal(size=(1000, 40))
 
     def honest(weights, x):
@@ -514,7 +554,26 @@ def _suspects(seed: int) -> dict[str, tuple[Callable, bool, bool]]:
         "new numbers drawn for each model": (random_by_weights, True, False),
         "as float32, what each feature added": (
             lambda w, x: honest(w, x).astype("float32"), True, True),
+        "what each feature added, and a large number that is the row's own": (
+            lambda w, x: honest(w, x) + 10 * x.sum(axis=1, keepdims=True), True, True),
+        "the features' own values, turned for other weights": (
+            lambda w, x: x.copy() if np.array_equal(w, given) else -x, False, True),
+        SLIGHT: (lambda w, x: np.tile(1 - np.arange(40) / 40, (len(x), 1)), False, False),
     }  # fmt: skip
+
+
+SLIGHT = "always the same ten features, which are better than chance by two standard errors"
+
+
+def _slight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and rows where the first ten features add a little, with much scatter by rows."""
+    weights = rng.uniform(0.5, 1.5, (2, 40)) * rng.choice([-1, 1], (2, 40))
+    weights[1] *= 1e-3
+    gains = rng.normal(size=200)
+    gains = (gains - gains.mean()) / gains.std() + 2.05 / math.sqrt(200)
+    x = 0.01 * rng.normal(size=(200, 40))
+    x[:, :10] = gains[:, None] / weights[0, :10]
+    return weights, x
 
 
 def _model(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -540,16 +599,36 @@ def _model(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
             "Taking out anything changes the output. Compare with as many features drawn at random, "
             "and ask for a mean difference of more than 3 standard errors: the standard deviation "
             "over the rows, divided by the root of their number."),
+    shuffles=("The explanation was not asked for ten shuffles of the weights.",
+              "One shuffle may be a lucky one. And do all entries change places, those of different "
+              "rows too? Look at what rng.permutation does with an array of two axes."),
+    fresh=("The explanation was asked for weights that are no shuffle of the given ones.",
+           "The entries stay the same and change their places. Other numbers test another thing."),
+    zero=("Features were set to something else than zero.",
+          "What is taken out becomes 0, as the task says, and the others stay as they are."),
     keys=("The two verdicts are not there as truth values.",
           "The task names two keys. A correlation is no verdict: compare it."),
 )  # fmt: skip
 def tested(attempt: Attempt) -> None:
     """A test for explanations."""
-    for what, (explain, notices, beats) in _suspects(attempt.seed).items():
-        rng = attempt.rng
+    noted_all: list[tuple] = []
+    for what in _suspects(attempt.seed, np.zeros(0)):
+        rng, asked, seen = attempt.rng, [], []
         weights = rng.normal(size=(2, 40))
         x = rng.normal(size=(200, 40)) + np.sign(weights[0])
-        got = attempt.call(explain, _model, weights, x)
+        if what == SLIGHT:
+            weights, x = _slight(rng)
+        explain, notices, beats = _suspects(attempt.seed, weights)[what]
+
+        def noted(w, rows, explain=explain, asked=asked):
+            asked.append(np.array(w))
+            return explain(w, rows)
+
+        def model(w, rows, seen=seen):
+            seen.append(np.array(rows))
+            return _model(w, rows)
+
+        got = attempt.call(noted, model, weights, x)
         about = f"for this explanation: {what}"
         attempt.require(got is not None, "empty", f"None came {about}.")
         saw = f"This came {about}: {shown(got)}"
@@ -564,7 +643,27 @@ def tested(attempt: Attempt) -> None:
         attempt.require(found["beats_random"] or not beats, "lame", saw)
         turned = "turned" in what
         attempt.require(not found["beats_random"] or beats, "sign" if turned else "chance", saw)
+        if asked:
+            noted_all.append((asked, seen, weights, x, about))
         attempt.passed(what)
+    for noted_one in noted_all:
+        _asked(attempt, *noted_one)
+
+
+def _asked(attempt: Attempt, asked: list, seen: list, weights, x, about: str) -> None:
+    """What the explanation and the model were asked for."""
+    others = {w.tobytes(): w for w in asked if not np.array_equal(w, weights)}.values()
+    ordered = np.sort(weights, axis=None)
+    strange = sum(w.size != weights.size or not np.allclose(np.sort(w, axis=None), ordered)
+                  for w in others)  # fmt: skip
+    saw = f"{strange} of {len(others)} other arrays of weights hold other numbers {about}."
+    attempt.require(not strange, "fresh", saw)
+    saw = f"{len(others)} other orders of the weights were explained {about}."
+    attempt.require(len(others) >= 10, "shuffles", saw)
+    for rows in seen:
+        if rows.shape == x.shape:
+            values = rows[~np.isclose(rows, x)]
+            attempt.require(not values.any(), "zero", f"Values became {shown(values[:3])} {about}.")
 
 
 def _bare(value: object) -> object:
