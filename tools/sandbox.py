@@ -178,6 +178,7 @@ class Kernel:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self.process.wait()
+        psutil.wait_procs(family, timeout=10)  # the system takes a moment to end them
 
     def interrupt(self) -> None:
         """As the stop button does."""
