@@ -10,30 +10,22 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: the function itself, or for tasks that ask for something else, what `given` holds."""
+    """One answer: the function (or class) that is handed over."""
 
     task: str
     name: str
-    given: tuple[Any, ...]
+    function: Callable
     hint: str | None = None  # None: right
     hidden: bool = False  # passes the visible check, fails the hidden one
 
 
-@dataclass
-class Bank:
-    """The answers of one lab, in the order of its file."""
-
-    answers: list[Answer] = field(default_factory=list)
-
-
-_OPEN = Bank()
+_FOUND: list[Answer] = []  # by the file of answers that is being read
 
 
 def wrong(task: str, hint: str, hidden: bool = False) -> Callable:
@@ -50,25 +42,20 @@ def right(task: str) -> Callable:
     return _marked(task, None, False)
 
 
-def value(task: str, name: str, *given: Any, hint: str | None = None) -> None:
-    """Add an answer that is no single function; without a hint it is a right one."""
-    _OPEN.answers.append(Answer(task, name, given, hint))
-
-
 def _marked(task: str, hint: str | None, hidden: bool) -> Callable:
     def mark(function: Callable) -> Callable:
-        _OPEN.answers.append(Answer(task, function.__name__, (function,), hint, hidden))
+        _FOUND.append(Answer(task, function.__name__, function, hint, hidden))
         return function
 
     return mark
 
 
-def bank(folder: Path) -> Bank:
-    """The answers that stand beside a lab's master."""
-    global _OPEN
-    _OPEN = Bank()
-    if not (folder / "answers.py").exists():  # the tests of its tasks say what is missing
-        return _OPEN
-    spec = importlib.util.spec_from_file_location(f"answers_{folder.name}", folder / "answers.py")
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    return _OPEN
+def bank(folder: Path) -> list[Answer]:
+    """The answers that stand beside a lab's master; none while the file is not written."""
+    _FOUND.clear()
+    if (folder / "answers.py").exists():
+        spec = importlib.util.spec_from_file_location(
+            f"answers_{folder.name}", folder / "answers.py"
+        )
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return list(_FOUND)
