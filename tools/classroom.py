@@ -112,9 +112,7 @@ def release(folder: Path, numbers: str | None = None, say: Callable[[str], None]
         f"c.CourseDirectory.root = {str(folder.resolve())!r}",
     ]  # fmt: skip
     (folder / "nbgrader_config.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if not (
-        folder / "seed.txt"
-    ).exists():  # the hidden cases of this class, the same at each grading
+    if not (folder / "seed.txt").exists():  # this class's hidden cases, the same at each grading
         (folder / "seed.txt").write_text(f"{secrets.randbelow(9000) + 1000}\n")
     api = api_of(folder)
     for lab in chosen(numbers):
@@ -355,13 +353,8 @@ def marks(folder: Path, say: Callable[[str], None] = print) -> list[dict]:
                          "most": sum(most.get(name, 0) for name in names),
                          "notes": " | ".join(said)})  # fmt: skip
     if rows:
-        with (
-            runtime.write_atomically(folder / "marks.csv") as part,
-            open(part, "w", newline="") as file,
-        ):
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows({key: _plain(value) for key, value in row.items()} for row in rows)
+        with runtime.write_atomically(folder / "marks.csv") as part:
+            _write_csv(part, rows)
     for row in rows:
         say(f"{row['student']:24} {row['total']:g} of {row['most']:g}  {row['notes']}")
     return rows
