@@ -15,6 +15,7 @@ import difflib
 import functools
 import html
 import importlib.util
+import inspect
 import json
 import math
 import numbers
@@ -22,7 +23,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -301,8 +302,6 @@ def _close(got: Any, want: Any, tolerance: float) -> bool:
 
 
 def _check_signature(function: Callable, args: tuple, kwargs: dict) -> None:
-    import inspect
-
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -516,8 +515,6 @@ def find(name: str) -> Task:
 
 def _keep(report: Report, best: float | None) -> Report:
     """Write the result down; where that cannot be done, the report says so and nothing else fails."""
-    import dataclasses
-
     try:
         with _locked():
             table = _load()
@@ -530,7 +527,7 @@ def _keep(report: Report, best: float | None) -> Report:
             _save({**table, report.task: entry})
     except Exception as error:
         why = f"Your progress could not be kept ({type(error).__name__}: {error})."
-        return dataclasses.replace(report, note=why)
+        return replace(report, note=why)
     return report
 
 
@@ -608,6 +605,13 @@ class Lab:
         """The learner's copy, seen from the folder `notebooks`."""
         return f"../labs/{self.name}/{self.name}.ipynb"
 
+    @property
+    def link(self) -> str:
+        """The learner's copy, seen from the notebook that runs: one of the course, or a lab."""
+        return (
+            self.path.replace("/labs/", "/", 1) if Path.cwd().parent.name == "labs" else self.path
+        )
+
 
 def every() -> tuple[Lab, ...]:
     """All labs in their order, from the index that ships."""
@@ -653,7 +657,7 @@ class Progress:
     def _repr_html_(self) -> str:
         cell = "<td style='text-align:left'>"
         rows = "".join(
-            f"<tr>{cell}<a href='{lab.path}'>{html.escape(lab.title)}</a></td>"
+            f"<tr>{cell}<a href='{lab.link}'>{html.escape(lab.title)}</a></td>"
             f"{cell}{len(done)} of {len(lab.tasks)}</td>{cell}{lab.minutes} min</td>"
             f"{cell}{html.escape(metric)}</td></tr>"
             for lab, done, metric in self.rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -310,6 +311,16 @@ def test_progress_is_kept_and_what_is_next_is_shown(toy):
     assert "../labs/99_toy/99_toy.ipynb" in shown._repr_html_()
     labs.check("lab99.rows", lambda x: np.ones((3, 2)))
     assert "Everything is done" in labs.progress().summary()
+
+
+@pytest.mark.parametrize("here", ["notebooks", "labs/07_attention"])
+def test_the_links_lead_to_the_labs_from_wherever_they_are_shown(toy, monkeypatch, here):
+    target = toy / "labs" / "99_toy" / "99_toy.ipynb"
+    target.touch()
+    (toy / here).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(toy / here)
+    [link] = re.findall("href='(.+?)'", labs.progress()._repr_html_())
+    assert (toy / here / link).resolve() == target
 
 
 def test_the_best_result_is_kept(toy):
