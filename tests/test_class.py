@@ -284,6 +284,20 @@ def asked(url, method="GET", seconds=120):
 
 
 @pytest.mark.slow
+def test_a_master_that_fails_the_classs_cases_is_not_released(tmp_path, monkeypatch):
+    folder = tmp_path / "class"
+    master = making.read(thirty.FOLDER / "master.ipynb")
+    cell = thirty.find(master, "answer-window_mask")
+    cell.source = cell.source.replace("back < window", "back <= window")
+    wrong = tmp_path / "labs" / thirty.LAB
+    wrong.mkdir(parents=True)
+    nbformat.write(master, wrong / "master.ipynb")
+    monkeypatch.setattr(classroom, "chosen", lambda numbers: [wrong])
+    with pytest.raises(classroom.Trouble, match=r"answers do not pass \(window_mask\)"):
+        classroom.release(folder)
+
+
+@pytest.mark.slow
 @pytest.mark.clock
 @needs_namespaces
 def test_the_formgrader_shows_the_class_and_grades_in_the_same_sandbox(few, tmp_path):
@@ -361,7 +375,7 @@ def test_the_guide_states_the_limits_that_hold():
 
 
 def test_a_cell_has_the_time_of_its_slowest_check():
-    limits = classroom.limits_for("lab07")
+    limits = classroom.limits_for(thirty.LAB)
     assert limits.cell_seconds > 2 * max(t.seconds for t in labs.tasks("lab07").values())
 
 
@@ -380,7 +394,7 @@ def test_thirty_are_graded_in_ten_minutes_twice_with_the_same_marks(tmp_path):
     classroom.grade(tmp_path / "class")
     again = {r["student"]: (r["total"], r[thirty.LAB]) for r in classroom.marks(tmp_path / "class")}
     assert again == first
-    own = range(sandbox.FIRST_USER, sandbox.FIRST_USER + 100)
+    own = range(sandbox.FIRST_USER, sandbox.FIRST_USER + sandbox.USERS)
     assert not [p for p in os.listdir("/proc") if p.isdigit() and _user(p) in own]
     shutil.rmtree(tmp_path, ignore_errors=True)
 

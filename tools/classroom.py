@@ -67,6 +67,9 @@ def config_of(folder: Path) -> Any:
         raise Trouble(
             f"{folder} holds no class yet: begin with  make class DO=release CLASS={folder}"
         )
+    scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
+    if scripts not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
     config = PyFileConfigLoader("nbgrader_config.py", str(folder)).load_config()
     config.CourseDirectory.root = str(folder)
     return config
@@ -80,9 +83,6 @@ def api_of(folder: Path) -> Any:
 
     config = config_of(folder)
     warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own, not for a teacher
-    scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
-    if scripts not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
     return NbGraderAPI(CourseDirectory(config=config), config=config)
 
 
@@ -120,7 +120,23 @@ def release(folder: Path, numbers: str | None = None, say: Callable[[str], None]
         source.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(lab / "master.ipynb", source)
         _done(api.generate_assignment(lab.name, force=True), f"release {lab.name}")
+        _sound(folder, source)
         say(f"released: {folder / 'release' / lab.name / source.name}")
+
+
+def _sound(folder: Path, source: Path) -> None:
+    """The master's own answers must pass this class's hidden cases before anybody is held to them."""
+    book = nbformat.read(source, as_version=4)
+    trouble = run(book, folder, source.stem)
+    failed = [
+        cell.metadata["nbgrader"]["grade_id"] for cell in book.cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+        and any(output.output_type == "error" for output in cell.outputs)
+    ]  # fmt: skip
+    if trouble or failed:
+        what = ", ".join([*failed, trouble]).strip(", ")
+        raise Trouble(f"{source.stem}: with this class's hidden cases the master's own answers do not "
+                      f"pass ({what}). Remove {folder / 'seed.txt'} and release again.")  # fmt: skip
 
 
 def _done(result: dict, what: str) -> None:
@@ -229,19 +245,28 @@ class Run(NbGraderPreprocessor):
         """Execute, and leave in each graded cell what nbgrader reads as a pass or a failure."""
         about = resources["nbgrader"]
         folder = Path(about["db_url"].removeprefix("sqlite:///")).parent
-        os.environ["COURSE_HIDDEN_SEED"] = (folder / "seed.txt").read_text().strip()
-        limits = limits_for(f"lab{about['assignment'][:2]}")
         hide = (folder, _handed_in(folder), *HIDDEN_FROM_SUBMISSIONS)
-        run, proofs = _with_proofs(nb)
-        trouble = sandbox.execute(run, limits, hide=hide)
-        for cell, ran, proof in zip(nb.cells, run.cells, proofs, strict=True):
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
-                if proof:
-                    _judge(cell, proof)
+        trouble = run(nb, folder, about["assignment"], hide)
         if trouble:
             _note(folder, about["student"], about["assignment"], f"the run ended early: {trouble}")
         return nb, resources
+
+
+def run(nb: NotebookNode, folder: Path, lab: str, hide: Sequence[Path] = ()) -> str:
+    """Run a notebook of a lab with this class's hidden cases; its graded cells get their verdicts.
+
+    Returns:
+        "" when all cells ran, else why they did not.
+    """
+    os.environ["COURSE_HIDDEN_SEED"] = (folder / "seed.txt").read_text().strip()
+    proven, proofs = _with_proofs(nb)
+    trouble = sandbox.execute(proven, limits_for(lab), hide=hide)
+    for cell, ran, proof in zip(nb.cells, proven.cells, proofs, strict=True):
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+            if proof:
+                _judge(cell, proof)
+    return trouble
 
 
 def _handed_in(folder: Path) -> Path:
@@ -283,8 +308,9 @@ def _judge(cell: NotebookNode, proof: str) -> None:
 
 
 def limits_for(lab: str) -> sandbox.Limits:
-    """What a submission of this lab may use: its slowest check sets the time of a cell."""
-    slowest = [2 * task.seconds for task in labs.tasks(lab).values()]  # visible, then hidden
+    """What a submission of "07_attention" may use: its slowest check sets the time of a cell."""
+    tasks = labs.tasks(f"lab{lab[:2]}").values()
+    slowest = [2 * task.seconds for task in tasks]  # visible, then hidden
     return sandbox.Limits(cell_seconds=max(slowest) + 20, seconds=2 * sum(slowest) + 60)
 
 
@@ -302,12 +328,13 @@ def grade(folder: Path, student: str | None = None, say: Callable[[str], None] =
         raise Trouble("grading needs Linux, macOS or WSL: Windows alone can hold no code to limits")
     for sentence in sandbox.missing():
         say(f"NOT HAD HERE: {sentence}")
-    for what, value in sandbox.Limits().rows():
-        say(f"limit on {what}: {value}")
     api = api_of(folder)
     found = sorted(p for p in (folder / "submitted").glob(f"{student or '*'}/*") if p.is_dir())
     if not found:
         raise Trouble("nothing to grade: collect first" + (f" (no {student})" if student else ""))
+    for lab in sorted({path.name for path in found}):
+        limits = "; ".join(f"{what}: {value}" for what, value in limits_for(lab).rows())
+        say(f"limits of {lab}: {limits}")
     for path in found:
         name, lab = path.parent.name, path.name
         result = api.autograde(lab, name, force=True)
@@ -379,8 +406,6 @@ def formgrader(folder: Path, arguments: Sequence[str] = ()) -> int:
                f"--ServerApp.root_dir={folder}", *arguments]  # fmt: skip
     # Not the course's own settings: they keep nbgrader's panels out of a learner's JupyterLab.
     environment = {key: v for key, v in os.environ.items() if key != "JUPYTER_CONFIG_PATH"}
-    scripts = sysconfig.get_path("scripts")
-    environment["PATH"] = os.pathsep.join([scripts, environment["PATH"]])
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
 

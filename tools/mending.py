@@ -19,7 +19,6 @@ from nbformat import NotebookNode
 
 LARGEST = 64 * 2**20  # bytes of a submitted file
 LAB = re.compile(r"labs\.check\(\s*[\"']lab(\d\d)\.")
-DELETED = "answer deleted, its empty form put back: "
 DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+)\s*=", re.M)
 
 
@@ -117,14 +116,17 @@ def mend(copy: NotebookNode, submitted: NotebookNode) -> Mended:
     for cell, place in zip(theirs, places, strict=True):
         if place is None:
             if cell.source.strip():
-                after.setdefault(last, []).append(_own(cell.source, len(after), last))
+                after.setdefault(last, []).append(_own(cell.source))
             continue
         last = max(last, place)
         candidates.setdefault(place, []).append(cell.source)
     for place, cell in enumerate(made.cells):
         if cell.cell_type == "code" and not _graded(cell):
             extra = _fill(cell, candidates.get(place, []), notes)
-            after.setdefault(place - 1, []).extend(_own(s, n, place) for n, s in enumerate(extra))
+            after.setdefault(place - 1, []).extend(map(_own, extra))
+    deleted = [_task(c) for n, c in enumerate(made.cells) if _solution(c) and n not in candidates]
+    if deleted:
+        notes.append(f"answer deleted, its empty form put back: {', '.join(deleted)}")
     _report_kernel(submitted, notes)
     cells = list(after.get(-1, []))
     for place, cell in enumerate(made.cells):
@@ -133,14 +135,11 @@ def mend(copy: NotebookNode, submitted: NotebookNode) -> Mended:
         if cell.metadata.get("own"):
             cell.metadata, cell.id = nbformat.from_dict({}), f"own-{number}"
     made.cells = cells
-    deleted = [note.removeprefix(DELETED) for note in notes if note.startswith(DELETED)]
-    notes = [note for note in notes if not note.startswith(DELETED)]
-    if deleted:
-        notes.append(f"{DELETED}{', '.join(deleted)}")
-    return Mended(made, list(dict.fromkeys(notes)))
+    return Mended(made, notes)
 
 
-def _own(source: str, *_: object) -> NotebookNode:
+def _own(source: str) -> NotebookNode:
+    """A cell of the learner's own; its place in the notebook gives it its id later."""
     cell = nbformat.v4.new_code_cell(source)
     cell.metadata["own"] = True
     return cell
@@ -160,12 +159,17 @@ def _grade_id(cell: NotebookNode) -> str:
     return name if isinstance(name, str) else ""
 
 
+def _task(cell: NotebookNode) -> str:
+    """The task that a solution's cell answers."""
+    return _grade_id(cell).removeprefix("answer-")
+
+
 def _place(cell: NotebookNode, made: NotebookNode) -> int | None:
     """Which cell of the copy this one is: by nbgrader's id, by what it checks or defines, by its id."""
     code = [(n, c) for n, c in enumerate(made.cells) if c.cell_type == "code"]
     marked = [(n, c) for n, c in code if _grade_id(c)]
     names = {a or b for a, b in DEFINED.findall(cell.source)}
-    answers = {_grade_id(c).removeprefix("answer-") for _, c in marked if _solution(c)}
+    answers = {_task(c) for _, c in marked if _solution(c)}
     for n, c in marked:
         # An answer typed into the cell of a check is an answer.
         if _grade_id(cell) == _grade_id(c) and (_solution(c) or not names & answers):
@@ -174,7 +178,7 @@ def _place(cell: NotebookNode, made: NotebookNode) -> int | None:
         if cell.source.strip() == c.source.strip():
             return n
     for n, c in marked:
-        if _solution(c) and _grade_id(c).removeprefix("answer-") in names:
+        if _solution(c) and _task(c) in names:
             return n
     for n, c in code:
         same = cell.source.strip() == c.source.strip()
@@ -216,15 +220,11 @@ def _lost(about: object, wanted: dict) -> bool:
 
 def _fill(cell: NotebookNode, sources: list[str], notes: list[str]) -> list[str]:
     """Put the learner's version into a cell of the copy; returns earlier versions to keep before it."""
-    name = _grade_id(cell).removeprefix("answer-")
-    stub = cell.source.strip()
-    if not sources:
-        if name:
-            notes.append(f"{DELETED}{name}")
-        return []
-    written = [s for s in sources if s.strip() != stub]
-    if name and len(sources) > 1:
-        notes.append(f"{len(sources)} cells answer {name}; the last that is filled in counts")
+    written = [source for source in sources if source.strip() != cell.source.strip()]
+    if _solution(cell) and len(sources) > 1:
+        notes.append(
+            f"{len(sources)} cells answer {_task(cell)}; the last that is filled in counts"
+        )
     if written:
         cell.source = written[-1]
     return written[:-1]

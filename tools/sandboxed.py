@@ -64,7 +64,7 @@ def limited(limits: dict) -> None:
     """Set what the system itself holds a process to."""
     try:
         import resource
-    except ImportError:  # Windows: said by sandbox.missing
+    except ImportError:  # Windows, where classroom.grade does not begin
         return
     wanted = {
         "RLIMIT_AS": int(limits["address_gib"] * 2**30),
