@@ -111,9 +111,19 @@ def header(folder: Path, about: dict) -> str:
         "<!-- lab -->\n"
         f"*About {about['minutes']} minutes; {len(every)} tasks, "
         f"{sum(task.points for task in every):g} points. Belongs to: {linked}. "
+        f"Code that does not end is stopped after {_stopped_after(list(every))}. "
         f"[Open in Colab]({notebooks.colab(copy_of(folder))})*\n"
         "<!-- end -->"
     )
+
+
+def _stopped_after(tasks: Sequence[labs.Task]) -> str:
+    """The time limits of a lab's checks: "10 s (task 3: 30 s, challenge: 60 s)"."""
+    other = [
+        f"{f'task {number}' if number < len(tasks) else 'challenge'}: {task.seconds:g} s"
+        for number, task in enumerate(tasks, start=1) if task.seconds != labs.SECONDS
+    ]  # fmt: skip
+    return f"{labs.SECONDS:g} s" + (f" ({', '.join(other)})" if other else "")
 
 
 def copy(master: NotebookNode) -> NotebookNode:
